@@ -1,0 +1,226 @@
+//! Bounded buffers of a connection, and the pool that idle connections give them back to.
+
+use bytes::{Buf, Bytes, BytesMut};
+
+/// What one read is offered at least, in bytes.
+const MIN_SPACE: usize = 16 * 1024;
+/// A fresh receive chunk, in bytes.
+const CHUNK: usize = 64 * 1024;
+/// A larger buffer is not kept when a connection gives it back.
+const MAX_KEPT: usize = 1024 * 1024;
+/// Buffers of each kind that are kept.
+const POOLED: usize = 16;
+
+/// Buffers that no connection uses now, and received bytes that the caller still looks at.
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    chunks: Vec<BytesMut>,
+    outgoing: Vec<BytesMut>,
+    /// While true, received bytes stay where they are until [`Pool::release`].
+    pub(crate) hold: bool,
+    held: Vec<Bytes>,
+}
+
+impl Pool {
+    /// A chunk with at least `space` initialised bytes.
+    fn take_chunk(&mut self, space: usize) -> BytesMut {
+        let mut chunk = self.chunks.pop().unwrap_or_default();
+        if chunk.len() < space {
+            // Reuses the whole allocation where no value refers to it any more. Zeroed, as reading into
+            // uninitialised memory would take unsafe code.
+            let size = space.max(CHUNK);
+            chunk.clear();
+            chunk.reserve(size);
+            chunk.resize(size, 0);
+        }
+        chunk
+    }
+
+    fn give_chunk(&mut self, chunk: BytesMut) {
+        if self.chunks.len() < POOLED && chunk.capacity() <= MAX_KEPT {
+            self.chunks.push(chunk);
+        }
+    }
+
+    fn take_outgoing(&mut self) -> BytesMut {
+        self.outgoing.pop().unwrap_or_default()
+    }
+
+    fn give_outgoing(&mut self, mut buffer: BytesMut) {
+        if self.outgoing.len() < POOLED && buffer.capacity() <= MAX_KEPT {
+            buffer.clear();
+            self.outgoing.push(buffer);
+        }
+    }
+
+    /// Lets go of what was held.
+    pub(crate) fn release(&mut self) {
+        self.held.clear();
+    }
+}
+
+/// Bytes that wait to be sent.
+#[derive(Debug, Default)]
+pub(crate) struct Outgoing {
+    buffer: BytesMut,
+    sent: usize,
+}
+
+impl Outgoing {
+    /// The buffer to append a packet to.
+    #[inline]
+    pub(crate) fn append(&mut self, pool: &mut Pool) -> &mut BytesMut {
+        if self.buffer.capacity() == 0 {
+            self.buffer = pool.take_outgoing();
+        }
+        &mut self.buffer
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.buffer.len() - self.sent
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.buffer.len() == self.sent
+    }
+
+    #[inline]
+    pub(crate) fn unsent(&self) -> &[u8] {
+        self.buffer.get(self.sent..).unwrap_or_default()
+    }
+
+    /// Takes `count` bytes as sent.
+    #[inline]
+    pub(crate) fn advance(&mut self, count: usize, pool: &mut Pool) {
+        self.sent = (self.sent + count).min(self.buffer.len());
+        if self.sent == self.buffer.len() {
+            self.clear(pool);
+        }
+    }
+
+    pub(crate) fn clear(&mut self, pool: &mut Pool) {
+        self.sent = 0;
+        pool.give_outgoing(std::mem::take(&mut self.buffer));
+    }
+
+    /// Cuts off and returns the last `count` bytes.
+    pub(crate) fn split_tail(&mut self, count: usize) -> BytesMut {
+        let at = self.buffer.len().saturating_sub(count).max(self.sent);
+        self.buffer.split_off(at)
+    }
+}
+
+/// Received bytes that are not decoded yet.
+///
+/// `buffer[pos..filled]` waits to be decoded; all of `buffer` is initialised.
+#[derive(Debug, Default)]
+pub(crate) struct Incoming {
+    buffer: BytesMut,
+    pos: usize,
+    filled: usize,
+    /// Bytes that the message at hand still lacks, where that is known.
+    needed: usize,
+    /// Bytes of an oversized body that are thrown away as they come.
+    skip: usize,
+}
+
+impl Incoming {
+    #[inline]
+    pub(crate) fn pending(&self) -> &[u8] {
+        self.buffer.get(self.pos..self.filled).unwrap_or_default()
+    }
+
+    /// Room for the next read: at least what the message at hand lacks.
+    pub(crate) fn space(&mut self, pool: &mut Pool) -> &mut [u8] {
+        if self.buffer.is_empty() {
+            self.buffer = pool.take_chunk(MIN_SPACE);
+            (self.pos, self.filled) = (0, 0);
+        }
+        let wanted = self.needed.max(MIN_SPACE);
+        if self.buffer.len() - self.filled < wanted {
+            let tail = self.filled - self.pos;
+            let mut fresh = pool.take_chunk(tail + wanted);
+            fresh[..tail].copy_from_slice(&self.buffer[self.pos..self.filled]);
+            let old = std::mem::replace(&mut self.buffer, fresh);
+            if pool.hold {
+                pool.held.push(old.freeze());
+            } else {
+                pool.give_chunk(old);
+            }
+            (self.pos, self.filled) = (0, tail);
+        }
+        &mut self.buffer[self.filled..]
+    }
+
+    /// Takes `count` bytes as received into [`Incoming::space`].
+    #[inline]
+    pub(crate) fn received(&mut self, count: usize) {
+        self.filled = (self.filled + count).min(self.buffer.len());
+        self.needed = 0;
+        if self.skip > 0 {
+            let skipped = self.skip.min(self.filled - self.pos);
+            self.pos += skipped;
+            self.skip -= skipped;
+        }
+    }
+
+    /// Notes that the message at hand lacks `count` bytes.
+    pub(crate) fn lacks(&mut self, count: usize) {
+        self.needed = count;
+    }
+
+    /// Moves past `count` decoded bytes.
+    #[inline]
+    pub(crate) fn consume(&mut self, count: usize) {
+        self.pos += count;
+    }
+
+    /// Throws away the next `count` bytes, those that are still to come included.
+    pub(crate) fn discard(&mut self, count: usize) {
+        let here = count.min(self.filled - self.pos);
+        self.pos += here;
+        self.skip = count - here;
+    }
+
+    /// Where the next message begins, as an offset for [`Incoming::slice`].
+    #[inline]
+    pub(crate) fn position(&self) -> usize {
+        self.pos
+    }
+
+    #[inline]
+    pub(crate) fn slice(&self, from: usize, to: usize) -> &[u8] {
+        self.buffer.get(from..to).unwrap_or_default()
+    }
+
+    /// The last `len` bytes before the position, taken out without copying.
+    pub(crate) fn take_before_position(&mut self, len: usize) -> Bytes {
+        self.buffer.advance(self.pos - len);
+        self.filled -= self.pos;
+        self.pos = 0;
+        self.buffer.split_to(len).freeze()
+    }
+
+    /// Gives the chunk back where everything in it is decoded.
+    #[inline]
+    pub(crate) fn settle(&mut self, pool: &mut Pool) {
+        if self.pos < self.filled || self.buffer.is_empty() {
+            return;
+        }
+        let mut chunk = std::mem::take(&mut self.buffer);
+        if pool.hold && self.filled > 0 {
+            pool.held.push(chunk.split_to(self.filled).freeze());
+        }
+        (self.pos, self.filled) = (0, 0);
+        pool.give_chunk(chunk);
+    }
+
+    /// Forgets everything, as the connection is gone.
+    pub(crate) fn reset(&mut self, pool: &mut Pool) {
+        self.pos = self.filled;
+        (self.needed, self.skip) = (0, 0);
+        self.settle(pool);
+    }
+}

@@ -1,0 +1,153 @@
+//! What the driver reports: time, look-ups, connects, bytes written and read, losses.
+
+use super::Cluster;
+use crate::connection::{Connection, ConnectionId, Follow, Shared, State};
+use crate::error::Failure;
+use crate::event::LookupId;
+use crate::instant::Instant;
+use crate::server::Address;
+
+impl Cluster {
+    /// Tells the time: starts the handshakes that are wanted and fires the timers that are due. Cheap where there is
+    /// nothing to do. Moments must not go back.
+    #[inline]
+    pub fn handle_time(&mut self, now: Instant) {
+        self.shared.now = self.shared.now.max(now);
+        if !self.woken.is_empty() {
+            self.start_woken();
+        }
+        if self.next_timer <= self.shared.now {
+            self.fire_timers();
+        }
+    }
+
+    fn start_woken(&mut self) {
+        let mut at = 0;
+        while let Some(&slot) = self.woken.get(at) {
+            let Some((connection, shared)) = self.parts(slot) else {
+                self.woken.swap_remove(at);
+                continue;
+            };
+            match connection.state {
+                // These stay in the list until their bytes are polled.
+                State::Ready => at += 1,
+                State::Probing { .. } => {
+                    at += 1;
+                    let follow = connection.handle_time(shared);
+                    self.follow(slot, follow);
+                }
+                _ => {
+                    connection.woken = false;
+                    let follow = connection.handle_time(shared);
+                    self.woken.swap_remove(at);
+                    self.follow(slot, follow);
+                }
+            }
+        }
+    }
+
+    #[cold]
+    fn fire_timers(&mut self) {
+        self.next_timer = Instant::FAR_FUTURE;
+        for slot in self.active.clone() {
+            let Some((connection, shared)) = self.parts(slot) else { continue };
+            if connection.deadline(&shared.config).is_none_or(|deadline| deadline > shared.now) {
+                self.follow(slot, Follow::Nothing);
+                continue;
+            }
+            let follow = connection.handle_time(shared);
+            self.follow(slot, follow);
+        }
+    }
+
+    /// Reports what a look-up found, or why it failed. One that nobody waits for any more is ignored.
+    pub fn handle_resolved(&mut self, now: Instant, lookup: LookupId, result: Result<Vec<Address>, Failure>) {
+        let waits = |connection: &&Connection| {
+            matches!(connection.state, State::Resolving { lookup: waited, .. } if waited == lookup)
+        };
+        let Some(slot) = self.connections.iter().flatten().find(waits).map(|connection| connection.id) else {
+            return;
+        };
+        self.handle(now, slot, |connection, shared| connection.resolved(result, shared));
+    }
+
+    /// Reports that the connection's socket is connected.
+    pub fn handle_connected(&mut self, now: Instant, connection: ConnectionId) {
+        self.handle(now, connection, Connection::connected);
+    }
+
+    /// Reports that the socket failed, or that the server closed it.
+    pub fn handle_lost(&mut self, now: Instant, connection: ConnectionId, failure: Failure) {
+        self.handle(now, connection, |connection, shared| connection.lost(failure, shared));
+    }
+
+    fn handle(
+        &mut self,
+        now: Instant,
+        slot: ConnectionId,
+        input: impl FnOnce(&mut Connection, &mut Shared) -> Follow,
+    ) {
+        self.shared.now = self.shared.now.max(now);
+        if let Some((connection, shared)) = self.parts(slot) {
+            let follow = input(connection, shared);
+            self.follow(slot, follow);
+        }
+    }
+
+    /// Reports that `count` of the bytes of [`Cluster::poll_transmit`] were written.
+    #[inline]
+    pub fn handle_sent(&mut self, now: Instant, connection: ConnectionId, count: usize) {
+        self.shared.now = self.shared.now.max(now);
+        let Some((connection, shared)) = self.parts(connection) else { return };
+        let waited = connection.waiting_since;
+        connection.sent(count, shared);
+        let slot = connection.id;
+        let more = !connection.transmit().is_empty();
+        if connection.waiting_since != waited {
+            let deadline = connection.deadline(&shared.config);
+            self.next_timer = self.next_timer.min(deadline.unwrap_or(Instant::FAR_FUTURE));
+        }
+        if more {
+            self.wake(slot);
+        }
+    }
+
+    /// Reports that the socket takes no more bytes now. Its bytes are offered again after [`Cluster::handle_writable`].
+    pub fn handle_blocked(&mut self, now: Instant, connection: ConnectionId) {
+        self.handle(now, connection, |connection, shared| {
+            connection.blocked = true;
+            if connection.waiting_since.is_none() && connection.state == State::Ready {
+                connection.waiting_since = Some(shared.now);
+            }
+            Follow::Nothing
+        });
+    }
+
+    /// Reports that the socket takes bytes again.
+    pub fn handle_writable(&mut self, connection: ConnectionId) {
+        if let Some((state, _)) = self.parts(connection) {
+            state.blocked = false;
+            self.wake(connection);
+        }
+    }
+
+    /// Where the next bytes of this connection are to be read to; at least 16 KiB, or what the message at hand lacks.
+    /// Empty for a connection that is gone.
+    #[inline]
+    pub fn receive_space(&mut self, connection: ConnectionId) -> &mut [u8] {
+        match self.parts(connection) {
+            Some((connection, shared)) => connection.incoming.space(&mut shared.pool),
+            None => &mut [],
+        }
+    }
+
+    /// Reports that `count` bytes were read into [`Cluster::receive_space`].
+    #[inline]
+    pub fn handle_received(&mut self, now: Instant, connection: ConnectionId, count: usize) {
+        self.shared.now = self.shared.now.max(now);
+        if let Some((state, shared)) = self.parts(connection) {
+            state.received(count, shared);
+            self.readable.push(connection);
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! A cluster of servers: it places requests, follows the connections, and tells what became of everything.
+
+mod input;
+mod list;
+mod output;
+mod route;
+
+use std::sync::Arc;
+
+use omcache_hash::{Continuum, Distribution, Named};
+use omcache_proto::EncodeError;
+use omcache_proto::binary::{Opcode, RequestPacket};
+use omcache_proto::Request;
+
+use crate::config::Config;
+use crate::connection::{Connection, ConnectionId, Follow, ServerStatus, Shared};
+use crate::error::{Failure, SubmitError};
+use crate::event::Outcome;
+use crate::in_flight::{Entry, Origin};
+use crate::instant::Instant;
+use crate::server::Server;
+
+pub use output::{Interest, Transmit};
+
+/// Quiet requests in a row after which a NOOP is sent, so that what waits to be settled stays bounded.
+const MAX_QUIET_RUN: usize = 16 * 1024;
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Target {
+    /// To the server that its key belongs to, or the next live one in ring order.
+    Key,
+    /// To the server with this index, and no other.
+    Server(usize),
+}
+
+/// The state machine of a whole cluster. The [crate's page](crate) has the order of calls.
+///
+/// Inputs are `submit…` and `handle_…`, outputs `poll_…`; no call blocks, and none but `handle_…` takes the time.
+pub struct Cluster {
+    pub(crate) connections: Vec<Option<Connection>>,
+    /// The slot of each server of the list.
+    pub(crate) order: Vec<ConnectionId>,
+    pub(crate) continuum: Continuum,
+    distribution: Arc<dyn Distribution>,
+    pub(crate) shared: Shared,
+    /// Connections that may have bytes to write, or a handshake to start.
+    woken: Vec<ConnectionId>,
+    /// Connections with a handshake, a timer, or something outstanding.
+    active: Vec<ConnectionId>,
+    /// Connections with bytes to decode.
+    readable: Vec<ConnectionId>,
+    /// No timer fires before this moment.
+    next_timer: Instant,
+}
+
+impl std::fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cluster")
+            .field("servers", &self.order.len())
+            .field("distribution", &self.distribution.name())
+            .field("active", &self.active.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Cluster {
+    /// A cluster without servers, on libmemcached's ketama.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self {
+            connections: Vec::new(),
+            order: Vec::new(),
+            continuum: Continuum::default(),
+            distribution: Arc::new(Named::Ketama),
+            shared: Shared { config, ..Shared::default() },
+            woken: Vec::new(),
+            active: Vec::new(),
+            readable: Vec::new(),
+            next_timer: Instant::FAR_FUTURE,
+        }
+    }
+
+    /// The limits in force.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.shared.config
+    }
+
+    /// Sets other limits. Timers that run already are judged by the new ones.
+    pub fn set_config(&mut self, config: Config) {
+        self.shared.config = config;
+        self.next_timer = Instant::ORIGIN;
+    }
+
+    /// The opaque of the last request. They count up by one, and wrap; those of refused requests are used again.
+    #[inline]
+    #[must_use]
+    pub fn last_opaque(&self) -> u32 {
+        self.shared.opaque
+    }
+
+    /// Sets the opaque after which requests are numbered; the next one gets `opaque + 1`, wrapping.
+    #[inline]
+    pub fn set_last_opaque(&mut self, opaque: u32) {
+        self.shared.opaque = opaque;
+    }
+
+    /// Queues a request and returns its opaque, by which its event will name it.
+    ///
+    /// # Errors
+    /// Where it can't be queued; then nothing of it will be sent.
+    #[inline]
+    pub fn submit(&mut self, target: Target, request: &Request<'_>) -> Result<u32, SubmitError> {
+        let key = request.key();
+        let slot = self.place(target, key.as_ref().map(|key| key.as_bytes()))?;
+        let len = request.encoded_len_binary();
+        self.enqueue(slot, target, request.opcode(), len, |opaque, out| request.encode_binary(opaque, out))
+    }
+
+    /// Queues a request that is given as the binary protocol carries it. Its opaque is ignored and a new one returned.
+    ///
+    /// # Errors
+    /// Where it can't be queued; then nothing of it will be sent.
+    #[inline]
+    pub fn submit_packet(&mut self, target: Target, packet: &RequestPacket<'_>) -> Result<u32, SubmitError> {
+        let slot = self.place(target, Some(packet.key).filter(|key| !key.is_empty()))?;
+        self.enqueue(slot, target, packet.opcode, packet.encoded_len(), |opaque, out| {
+            RequestPacket { opaque, ..*packet }.encode(out)
+        })
+    }
+
+    #[inline]
+    fn enqueue(
+        &mut self,
+        slot: ConnectionId,
+        target: Target,
+        opcode: Opcode,
+        len: usize,
+        encode: impl FnOnce(u32, &mut bytes::BytesMut) -> Result<(), EncodeError>,
+    ) -> Result<u32, SubmitError> {
+        let Some(Some(connection)) = self.connections.get_mut(slot.index()) else {
+            return Err(SubmitError::NoServers { total: self.order.len() });
+        };
+        let shared = &mut self.shared;
+        let (queued, limit) = (connection.outgoing.len(), shared.config.send_limit);
+        if len > limit - queued.min(limit) {
+            let server = connection.index.unwrap_or_default();
+            return Err(SubmitError::SendBufferFull { server, needed: len, queued, limit });
+        }
+        let opaque = shared.opaque.wrapping_add(1);
+        encode(opaque, connection.outgoing.append(&mut shared.pool))?;
+        shared.opaque = opaque;
+        let origin = if target == Target::Key { Origin::Key } else { Origin::Server };
+        // The limit keeps the length far below 4 GiB in practice; a saturated one only makes it look sent.
+        let len = u32::try_from(len).unwrap_or(u32::MAX);
+        connection.in_flight.push(Entry { opaque, len, opcode, origin });
+        if connection.in_flight.quiet_run() >= MAX_QUIET_RUN {
+            connection.settle_quiet(shared);
+        }
+        self.wake(slot);
+        self.activate(slot);
+        Ok(opaque)
+    }
+
+    /// Sees to it that the quiet requests submitted so far get an outcome, with a NOOP behind those that would
+    /// otherwise wait for a later request's response.
+    pub fn settle_quiet(&mut self) {
+        for at in 0..self.active.len() {
+            let Some(&slot) = self.active.get(at) else { break };
+            let Some(Some(connection)) = self.connections.get_mut(slot.index()) else { continue };
+            if connection.settle_quiet(&mut self.shared) {
+                self.wake(slot);
+            }
+        }
+    }
+
+    /// Takes back those of `count` requests from `first` on that are not sent: no event will tell of them. Each is named
+    /// to `not_sent`. Those that are sent, at least in part, may be carried out, and their events are still to come.
+    pub fn cancel(&mut self, first: u32, count: u32, mut not_sent: impl FnMut(u32)) {
+        for at in 0..self.active.len() {
+            let Some(&slot) = self.active.get(at) else { break };
+            let Some((connection, shared)) = self.parts(slot) else { continue };
+            let (entries, mut packets) = connection.take_unsent();
+            for entry in entries {
+                let packet = packets.split_to((entry.len as usize).min(packets.len()));
+                if entry.origin != Origin::Internal && entry.opaque.wrapping_sub(first) < count {
+                    not_sent(entry.opaque);
+                    continue;
+                }
+                connection.outgoing.append(&mut shared.pool).extend_from_slice(&packet);
+                connection.in_flight.push(entry);
+            }
+        }
+    }
+
+    /// Throws away what is queued and not sent; each request ends as [`Outcome::NotSent`]. What is sent in part is
+    /// sent to its end.
+    pub fn discard_unsent(&mut self) {
+        for slot in self.active.clone() {
+            if let Some((connection, shared)) = self.parts(slot) {
+                connection.settle_unsent(&Failure::Discarded, shared);
+            }
+        }
+    }
+
+    /// Closes every connection. What is outstanding ends as unknown, what is queued as not sent. Servers that are
+    /// disabled are so no longer.
+    pub fn disconnect_all(&mut self) {
+        for slot in (0..).map(ConnectionId).take(self.connections.len()) {
+            let Some((connection, shared)) = self.parts(slot) else { continue };
+            connection.settle_unsent(&Failure::Disconnected, shared);
+            connection.settle_sent(&Failure::Disconnected, shared);
+            connection.close(shared);
+            connection.down = false;
+            self.follow(slot, Follow::Nothing);
+        }
+    }
+
+    /// The server that a request with this key goes to now, by its index: the first in ring order that takes keys.
+    /// None where every server is disabled, or there is none.
+    #[must_use]
+    pub fn server_for_key(&self, key: &[u8]) -> Option<usize> {
+        self.live_server(key)
+    }
+
+    /// The servers, in the order of their indices.
+    pub fn servers(&self) -> impl Iterator<Item = &Server> {
+        self.order.iter().filter_map(|&slot| Some(&self.connection(slot)?.server))
+    }
+
+    /// How many servers there are.
+    #[must_use]
+    pub fn server_count(&self) -> usize {
+        self.order.len()
+    }
+
+    /// The server with this index.
+    #[must_use]
+    pub fn server(&self, index: usize) -> Option<&Server> {
+        Some(&self.connection(*self.order.get(index)?)?.server)
+    }
+
+    /// How the server with this index is doing.
+    #[must_use]
+    pub fn server_status(&self, index: usize) -> Option<ServerStatus> {
+        Some(self.connection(*self.order.get(index)?)?.status())
+    }
+
+    /// The connection of the server with this index.
+    #[must_use]
+    pub fn connection_of(&self, index: usize) -> Option<ConnectionId> {
+        self.order.get(index).copied()
+    }
+
+    /// The ring.
+    #[must_use]
+    pub fn continuum(&self) -> &Continuum {
+        &self.continuum
+    }
+
+    /// While on, the bytes of responses stay where they are until [`Cluster::release_received`], so that a caller
+    /// outside Rust can go on looking at them.
+    pub fn hold_received(&mut self, on: bool) {
+        self.shared.pool.hold = on;
+    }
+
+    /// Lets go of the responses seen so far.
+    #[inline]
+    pub fn release_received(&mut self) {
+        self.shared.pool.release();
+    }
+
+    #[inline]
+    pub(crate) fn connection(&self, slot: ConnectionId) -> Option<&Connection> {
+        self.connections.get(slot.index())?.as_ref()
+    }
+
+    #[inline]
+    pub(crate) fn parts(&mut self, slot: ConnectionId) -> Option<(&mut Connection, &mut Shared)> {
+        Some((self.connections.get_mut(slot.index())?.as_mut()?, &mut self.shared))
+    }
+
+    #[inline]
+    pub(crate) fn wake(&mut self, slot: ConnectionId) {
+        if let Some(Some(connection)) = self.connections.get_mut(slot.index()) {
+            if !connection.woken {
+                connection.woken = true;
+                self.woken.push(slot);
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn activate(&mut self, slot: ConnectionId) {
+        if let Some(Some(connection)) = self.connections.get_mut(slot.index()) {
+            if connection.active_at == usize::MAX {
+                connection.active_at = self.active.len();
+                self.active.push(slot);
+            }
+        }
+    }
+
+    pub(crate) fn deactivate(&mut self, slot: ConnectionId) {
+        let Some(Some(connection)) = self.connections.get_mut(slot.index()) else { return };
+        let at = std::mem::replace(&mut connection.active_at, usize::MAX);
+        if at >= self.active.len() {
+            return;
+        }
+        self.active.swap_remove(at);
+        if let Some(&moved) = self.active.get(at) {
+            if let Some(Some(connection)) = self.connections.get_mut(moved.index()) {
+                connection.active_at = at;
+            }
+        }
+    }
+
+    /// Draws the consequences of something that happened to a connection.
+    pub(crate) fn follow(&mut self, slot: ConnectionId, follow: Follow) {
+        match follow {
+            Follow::Nothing => {}
+            Follow::Wake => self.wake(slot),
+            Follow::Divert => self.divert(slot),
+        }
+        let Some(connection) = self.connection(slot) else { return };
+        let (active, deadline) = (connection.is_active(), connection.deadline(&self.shared.config));
+        if active {
+            self.activate(slot);
+        } else {
+            self.deactivate(slot);
+        }
+        if let Some(deadline) = deadline {
+            self.next_timer = self.next_timer.min(deadline);
+        }
+    }
+
+    /// Hands what waits for a disabled server to the next live server of each key.
+    fn divert(&mut self, slot: ConnectionId) {
+        let Some((connection, _)) = self.parts(slot) else { return };
+        let (entries, mut packets) = connection.take_unsent();
+        let failure = connection.last_failure.clone().unwrap_or(Failure::NoServers);
+        for entry in entries {
+            let packet = packets.split_to((entry.len as usize).min(packets.len()));
+            let refused = match entry.origin {
+                Origin::Key => match self.requeue(entry, &packet) {
+                    Ok(()) => continue,
+                    Err(refused) => refused,
+                },
+                Origin::Server | Origin::Internal => failure.clone(),
+            };
+            if let Some((connection, shared)) = self.parts(slot) {
+                connection.settle(entry, Outcome::NotSent(refused), shared);
+            }
+        }
+    }
+
+    fn requeue(&mut self, entry: Entry, packet: &[u8]) -> Result<(), Failure> {
+        let slot = self.slot_for_packet(packet).ok_or(Failure::NoServers)?;
+        let (connection, shared) = self.parts(slot).ok_or(Failure::NoServers)?;
+        if packet.len() > shared.config.send_limit.saturating_sub(connection.outgoing.len()) {
+            return Err(Failure::SendBufferFull);
+        }
+        connection.outgoing.append(&mut shared.pool).extend_from_slice(packet);
+        connection.in_flight.push(entry);
+        self.wake(slot);
+        self.activate(slot);
+        Ok(())
+    }
+}

@@ -1,0 +1,171 @@
+//! What the driver is told: things to do, bytes to write, what to wait for, events.
+
+use super::Cluster;
+use crate::connection::{ConnectionId, Follow, Message, Queued, State};
+use crate::error::Failure;
+use crate::event::{Action, Event, Outcome, Response, ServerChange, Settled};
+use crate::in_flight::Origin;
+use crate::instant::Instant;
+
+/// Bytes to be written to a connection's socket.
+#[derive(Debug)]
+pub struct Transmit<'c> {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// The bytes.
+    pub bytes: &'c [u8],
+}
+
+/// What to wait for on a connection's socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interest {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// Whether bytes are expected.
+    pub readable: bool,
+    /// Whether room to write is, or the end of a connect.
+    pub writable: bool,
+}
+
+enum Next {
+    Queued(Queued),
+    Answer { connection: ConnectionId, server: usize, header: omcache_proto::binary::ResponseHeader, start: usize },
+}
+
+impl Cluster {
+    /// The next thing that only the driver can do.
+    #[inline]
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.shared.actions.pop_front()
+    }
+
+    /// Bytes to be written. Each call must be followed by [`Cluster::handle_sent`], [`Cluster::handle_blocked`] or
+    /// [`Cluster::handle_lost`] for that connection.
+    #[inline]
+    pub fn poll_transmit(&mut self) -> Option<Transmit<'_>> {
+        let mut at = self.woken.len();
+        let connection = loop {
+            at = at.checked_sub(1)?;
+            let slot = *self.woken.get(at)?;
+            let Some(Some(connection)) = self.connections.get_mut(slot.index()) else {
+                self.woken.swap_remove(at);
+                continue;
+            };
+            match connection.state {
+                State::Ready | State::Probing { .. } => {
+                    self.woken.swap_remove(at);
+                    connection.woken = false;
+                    if !connection.blocked && !connection.transmit().is_empty() {
+                        break slot;
+                    }
+                }
+                // It waits for handle_time.
+                _ => {}
+            }
+        };
+        let bytes = self.connection(connection)?.transmit();
+        Some(Transmit { connection, bytes })
+    }
+
+    /// The moment at which [`Cluster::handle_time`] is to be called at the latest; none where no timer runs.
+    #[must_use]
+    pub fn poll_deadline(&self) -> Option<Instant> {
+        let timers = self.active.iter().filter_map(|&slot| self.connection(slot)?.deadline(&self.shared.config));
+        timers.min()
+    }
+
+    /// What to wait for. Connections that owe nothing are left out.
+    pub fn interests(&self) -> impl Iterator<Item = Interest> {
+        self.active.iter().filter_map(|&slot| {
+            let connection = self.connection(slot)?;
+            let (readable, writable) = match connection.state {
+                State::Connecting { .. } => (false, true),
+                State::Probing { .. } => (true, !connection.transmit().is_empty()),
+                State::Ready => (connection.in_flight.loud() > 0, !connection.outgoing.is_empty()),
+                State::Idle | State::Resolving { .. } | State::Disabled { .. } => (false, false),
+            };
+            // While bytes wait to be written, answers are read too: else two full buffers could wait for each other.
+            let readable = readable || (writable && connection.state == State::Ready);
+            (readable || writable).then_some(Interest { connection: slot, readable, writable })
+        })
+    }
+
+    /// Whether an answer is owed, or something waits to be sent.
+    #[must_use]
+    pub fn has_pending(&self) -> bool {
+        self.active.iter().filter_map(|&slot| self.connection(slot)).any(|connection| {
+            connection.in_flight.loud() > 0 || !connection.outgoing.is_empty()
+        })
+    }
+
+    /// Whether a handshake is under way, whose end may change where a key goes.
+    #[inline]
+    #[must_use]
+    pub fn has_handshake(&self) -> bool {
+        self.active.iter().filter_map(|&slot| self.connection(slot)).any(|connection| {
+            !matches!(connection.state, State::Idle | State::Ready | State::Disabled { .. })
+        })
+    }
+
+    /// The next event. Responses borrow from the connection's buffer until the next call.
+    #[inline]
+    pub fn poll_event(&mut self) -> Option<Event<'_>> {
+        match self.next_event()? {
+            Next::Queued(Queued::Settled(settled)) => Some(Event::Settled(settled)),
+            Next::Queued(Queued::Server(event)) => Some(Event::Server(event)),
+            Next::Answer { connection, server, header, start } => {
+                let (connection, _) = self.parts(connection)?;
+                Some(Event::Response(Response { server, header, start, incoming: &mut connection.incoming }))
+            }
+        }
+    }
+
+    #[inline]
+    fn next_event(&mut self) -> Option<Next> {
+        loop {
+            if let Some(queued) = self.shared.events.pop_front() {
+                return Some(Next::Queued(queued));
+            }
+            let slot = *self.readable.last()?;
+            let Some((connection, shared)) = self.parts(slot) else {
+                self.readable.pop();
+                continue;
+            };
+            let server = connection.index;
+            let (entry, outcome) = match connection.next_message(shared) {
+                Message::Answer { entry, header, start } => {
+                    if entry.origin == Origin::Internal {
+                        continue;
+                    }
+                    let server = server.unwrap_or_default();
+                    return Some(Next::Answer { connection: slot, server, header, start });
+                }
+                Message::None => {
+                    connection.incoming.settle(&mut shared.pool);
+                    self.readable.pop();
+                    self.follow(slot, Follow::Nothing);
+                    continue;
+                }
+                Message::Ready => {
+                    connection.tell(shared, ServerChange::Connected);
+                    self.follow(slot, Follow::Wake);
+                    continue;
+                }
+                Message::Poison(error) => {
+                    let follow = connection.lost(Failure::Protocol(error), shared);
+                    self.follow(slot, follow);
+                    continue;
+                }
+                Message::Silent(entry) => (entry, Outcome::Silent),
+                Message::TooLarge { entry, header } => {
+                    let (len, limit) = (header.packet_len(), shared.config.receive_limit);
+                    (entry, Outcome::ResponseTooLarge { status: header.status, len, limit })
+                }
+            };
+            if entry.origin != Origin::Internal {
+                let (opaque, opcode) = (entry.opaque, entry.opcode);
+                return Some(Next::Queued(Queued::Settled(Settled { opaque, opcode, server, outcome })));
+            }
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The FIFO of requests that wait for an outcome on one connection.
+
+use std::collections::VecDeque;
+
+use omcache_proto::binary::Opcode;
+
+/// Entries that an empty FIFO keeps room for.
+const KEPT_CAPACITY: usize = 64;
+
+/// A request on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) opaque: u32,
+    /// Bytes of the packet.
+    pub(crate) len: u32,
+    pub(crate) opcode: Opcode,
+    pub(crate) origin: Origin,
+}
+
+/// How a request came to this connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// By its key: another server may take it over while it is not sent.
+    Key,
+    /// The caller named the server.
+    Server,
+    /// Made by this crate to learn the fate of quiet requests; its own outcome is nobody's business.
+    Internal,
+}
+
+/// What a response says of the requests in the FIFO.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Match {
+    /// It answers the entry behind `silent` quiet ones, which are hereby settled.
+    Entry { silent: usize },
+    /// It answers nothing.
+    None,
+}
+
+/// Requests in the order in which they are sent; servers answer in that order.
+#[derive(Debug, Default)]
+pub(crate) struct InFlight {
+    fifo: VecDeque<Entry>,
+    loud: usize,
+    quiet_run: usize,
+}
+
+impl InFlight {
+    #[inline]
+    pub(crate) fn push(&mut self, entry: Entry) {
+        if entry.opcode.is_quiet() {
+            self.quiet_run += 1;
+        } else {
+            self.loud += 1;
+            self.quiet_run = 0;
+        }
+        self.fifo.push_back(entry);
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.fifo.is_empty()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.fifo.len()
+    }
+
+    /// Requests that get a response in any case.
+    #[inline]
+    pub(crate) fn loud(&self) -> usize {
+        self.loud
+    }
+
+    /// Quiet requests behind the last one that gets a response.
+    #[inline]
+    pub(crate) fn quiet_run(&self) -> usize {
+        self.quiet_run
+    }
+
+    #[inline]
+    pub(crate) fn front(&self) -> Option<&Entry> {
+        self.fifo.front()
+    }
+
+    /// Looks for the request that a response with this opaque answers. Only quiet ones may stand before it.
+    #[inline]
+    pub(crate) fn find(&self, opaque: u32) -> Match {
+        for (silent, entry) in self.fifo.iter().enumerate() {
+            if entry.opaque == opaque {
+                return Match::Entry { silent };
+            }
+            if !entry.opcode.is_quiet() {
+                break;
+            }
+        }
+        Match::None
+    }
+
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<Entry> {
+        let entry = self.fifo.pop_front()?;
+        if entry.opcode.is_quiet() {
+            // With no loud request in between, those before the end are the run itself.
+            self.quiet_run = self.quiet_run.min(self.fifo.len());
+        } else {
+            self.loud -= 1;
+        }
+        if self.fifo.is_empty() && self.fifo.capacity() > KEPT_CAPACITY {
+            self.fifo = VecDeque::new();
+        }
+        Some(entry)
+    }
+
+    /// Takes the outcome of the first entry as told.
+    pub(crate) fn disown_front(&mut self) {
+        if let Some(entry) = self.fifo.front_mut() {
+            entry.origin = Origin::Internal;
+        }
+    }
+
+    /// How many of the last entries lie wholly in the last `bytes` bytes of the stream, and their length together.
+    pub(crate) fn unsent(&self, bytes: usize) -> (usize, usize) {
+        let (mut count, mut total) = (0, 0);
+        for entry in self.fifo.iter().rev() {
+            let longer = total + entry.len as usize;
+            if longer > bytes {
+                break;
+            }
+            (count, total) = (count + 1, longer);
+        }
+        (count, total)
+    }
+
+    /// Takes out the last `count` entries, in order.
+    pub(crate) fn split_tail(&mut self, count: usize) -> VecDeque<Entry> {
+        let tail = self.fifo.split_off(self.fifo.len().saturating_sub(count));
+        self.recount();
+        tail
+    }
+
+    fn recount(&mut self) {
+        self.loud = self.fifo.iter().filter(|entry| !entry.opcode.is_quiet()).count();
+        self.quiet_run = self.fifo.iter().rev().take_while(|entry| entry.opcode.is_quiet()).count();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(opaque: u32, opcode: Opcode) -> Entry {
+        Entry { opaque, len: 24 + opaque % 3, opcode, origin: Origin::Key }
+    }
+
+    #[test]
+    fn a_response_settles_the_quiet_requests_before_it() {
+        let mut fifo = InFlight::default();
+        for (opaque, opcode) in [(1, Opcode::GETQ), (2, Opcode::SETQ), (3, Opcode::NOOP), (4, Opcode::GET)] {
+            fifo.push(entry(opaque, opcode));
+        }
+        assert_eq!(fifo.find(3), Match::Entry { silent: 2 });
+        assert_eq!(fifo.find(2), Match::Entry { silent: 1 });
+        assert_eq!(fifo.find(4), Match::None, "a loud request stands before it");
+        assert_eq!(fifo.find(9), Match::None);
+        assert_eq!((fifo.loud(), fifo.quiet_run()), (2, 0));
+    }
+
+    #[test]
+    fn quiet_run_counts_what_nothing_will_settle() {
+        let mut fifo = InFlight::default();
+        fifo.push(entry(1, Opcode::GET));
+        fifo.push(entry(2, Opcode::SETQ));
+        fifo.push(entry(3, Opcode::SETQ));
+        assert_eq!(fifo.quiet_run(), 2);
+        fifo.pop();
+        fifo.pop();
+        assert_eq!((fifo.loud(), fifo.quiet_run()), (0, 1));
+        fifo.push(entry(4, Opcode::NOOP));
+        assert_eq!(fifo.quiet_run(), 0);
+    }
+
+    #[test]
+    fn a_packet_that_is_sent_in_part_is_not_unsent() {
+        let mut fifo = InFlight::default();
+        for opaque in 0..3 {
+            fifo.push(Entry { opaque, len: 10, opcode: Opcode::GET, origin: Origin::Key });
+        }
+        assert_eq!(fifo.unsent(30), (3, 30));
+        assert_eq!(fifo.unsent(29), (2, 20));
+        assert_eq!(fifo.unsent(9), (0, 0));
+        let tail = fifo.split_tail(2);
+        assert_eq!(tail.iter().map(|entry| entry.opaque).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!((fifo.len(), fifo.loud()), (1, 1));
+    }
+}

@@ -1,0 +1,125 @@
+//! A named distribution that knows its servers: one look-up each, without a virtual call.
+
+use alloc::boxed::Box;
+
+use super::python_memcached::Slots;
+use super::rendezvous::Nodes;
+use super::{Placement, furc, modula, twemproxy};
+use crate::hash::{HashFunction, crc32, one_at_a_time};
+use crate::ring::Ring;
+use crate::walk::Course;
+
+/// A named distribution over its servers.
+#[derive(Clone, Debug)]
+pub(crate) enum Placed {
+    /// A single server: it has every key.
+    One,
+    /// A ring, keys by one-at-a-time: the default, so it has a look-up of its own.
+    OneAtATime(Ring),
+    /// A ring, keys by the function.
+    Ring(Ring, HashFunction),
+    /// twemproxy's ring, and the hash tag.
+    Twemproxy(Ring, Option<[u8; 2]>),
+    /// Dalli's ring, which is looked up downwards.
+    Dalli(Ring),
+    /// The function modulo so many servers.
+    Modula(HashFunction, u32),
+    /// python-memcached's list.
+    PythonMemcached(Slots),
+    /// pymemcache's rendezvous.
+    Rendezvous(Nodes),
+    /// CRC-32 modulo so many servers.
+    Gomemcache(u32),
+    /// mcrouter's CRC-32 modulo so many servers.
+    McrouterCrc32(u32),
+    /// mcrouter's ch3 over so many servers.
+    McrouterCh3(u32),
+}
+
+impl Placed {
+    /// The index of the server that has the key.
+    #[inline]
+    pub(crate) fn server(&self, key: &[u8]) -> usize {
+        match self {
+            Self::OneAtATime(ring) => ring.server(ring.at_least(one_at_a_time(key))),
+            Self::One => 0,
+            _ => self.other(key),
+        }
+    }
+
+    // Out of line: only the default is worth a copy in each caller.
+    fn other(&self, key: &[u8]) -> usize {
+        match self {
+            Self::One => 0,
+            Self::OneAtATime(ring) => ring.server(ring.at_least(one_at_a_time(key))),
+            Self::Ring(ring, function) => ring.server(ring.at_least(function.hash(key))),
+            Self::Twemproxy(ring, tag) => {
+                ring.server(ring.at_least(twemproxy::key_hash(key, *tag)))
+            }
+            Self::Dalli(ring) => ring.server(ring.at_most(crc32(key))),
+            Self::Modula(function, servers) => modula::remainder(function.hash(key), *servers),
+            Self::PythonMemcached(slots) => slots.server(slots.slot(key)),
+            Self::Rendezvous(nodes) => nodes.server(key),
+            Self::Gomemcache(servers) => modula::remainder(crc32(key), *servers),
+            Self::McrouterCrc32(servers) => {
+                modula::remainder(modula::mcrouter_hash(key), *servers)
+            }
+            Self::McrouterCh3(servers) => furc::server(modula::routing_part(key), *servers),
+        }
+    }
+
+    /// The first server for the key, and how a walk goes on from it.
+    pub(crate) fn course(&self, key: &[u8]) -> (usize, Course<'_>) {
+        let up = |ring, at| (Ring::server(ring, at), Course::up(ring, at));
+        match self {
+            Self::OneAtATime(ring) => up(ring, ring.at_least(one_at_a_time(key))),
+            Self::Ring(ring, function) => up(ring, ring.at_least(function.hash(key))),
+            Self::Twemproxy(ring, tag) => up(ring, ring.at_least(twemproxy::key_hash(key, *tag))),
+            Self::Dalli(ring) => {
+                let at = ring.at_most(crc32(key));
+                (ring.server(at), Course::down(ring, at))
+            }
+            Self::PythonMemcached(slots) => {
+                let slot = slots.slot(key);
+                (slots.server(slot), Course::slots(slots, slot))
+            }
+            Self::Rendezvous(nodes) => {
+                let order = nodes.order(key);
+                (order.first().map_or(0, |&first| first as usize), Course::listed(order))
+            }
+            Self::One
+            | Self::Modula(..)
+            | Self::Gomemcache(_)
+            | Self::McrouterCrc32(_)
+            | Self::McrouterCh3(_) => (self.server(key), Course::Following),
+        }
+    }
+
+    /// Whether no server can be given a key.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::OneAtATime(ring)
+            | Self::Ring(ring, _)
+            | Self::Twemproxy(ring, _)
+            | Self::Dalli(ring) => ring.is_empty(),
+            Self::PythonMemcached(slots) => slots.is_empty(),
+            Self::One
+            | Self::Modula(..)
+            | Self::Rendezvous(_)
+            | Self::Gomemcache(_)
+            | Self::McrouterCrc32(_)
+            | Self::McrouterCh3(_) => false,
+        }
+    }
+}
+
+impl Placement for Placed {
+    fn server(&self, key: &[u8]) -> usize {
+        Placed::server(self, key)
+    }
+
+    fn walk<'a>(&'a self, key: &[u8]) -> Box<dyn Iterator<Item = usize> + Send + 'a> {
+        let (first, course) = self.course(key);
+        Box::new(core::iter::once(first).chain(course))
+    }
+}

@@ -1,0 +1,46 @@
+//! MD5 (RFC 1321), as its four little-endian words.
+
+use md5::block_api::compress;
+
+const BLOCK: usize = 64;
+
+/// The first word of a key's MD5, little-endian: libmemcached's `md5`.
+///
+/// ```
+/// // MD5("a") = 0cc175b9 c0f1b6a8 31c399e2 69772661
+/// assert_eq!(omcache_hash::hash::md5(b"a"), 0xb975_c10c);
+/// ```
+#[inline]
+#[must_use]
+pub fn md5(key: &[u8]) -> u32 {
+    md5_words(key)[0]
+}
+
+/// All four little-endian words of an MD5: the four points that one name gives a weighted ketama ring.
+#[inline]
+#[must_use]
+pub fn md5_words(data: &[u8]) -> [u32; 4] {
+    let mut state = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
+    let (blocks, rest) = data.as_chunks::<BLOCK>();
+    if !blocks.is_empty() {
+        compress(&mut state, blocks);
+    }
+    // The padding: a 1 bit, zeros, the length in bits.
+    let mut last = [0u8; BLOCK];
+    for (to, from) in last.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    if let Some(end) = last.get_mut(rest.len()) {
+        *end = 0x80;
+    }
+    if rest.len() >= BLOCK - 8 {
+        compress(&mut state, &[last]);
+        last = [0; BLOCK];
+    }
+    let bits = (data.len() as u64).wrapping_mul(8).to_le_bytes();
+    if let Some((_, length)) = last.split_last_chunk_mut::<8>() {
+        *length = bits;
+    }
+    compress(&mut state, &[last]);
+    state
+}

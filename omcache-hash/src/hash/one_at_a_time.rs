@@ -1,0 +1,74 @@
+//! Bob Jenkins' one-at-a-time hash, with bytes read as signed (libmemcached) or unsigned.
+
+/// One-at-a-time as libmemcached computes it on x86-64: each byte is added as a *signed* char.
+///
+/// Equal to [`one_at_a_time_unsigned`] for keys without a byte of 0x80 and above.
+/// Source: Jenkins, "A hash function for hash table lookup"; libhashkit's `one_at_a_time`.
+///
+/// ```
+/// use omcache_hash::hash::{one_at_a_time, one_at_a_time_unsigned};
+///
+/// assert_eq!(one_at_a_time(b"a"), 0xca2e_9442);
+/// assert_eq!(one_at_a_time(b"a"), one_at_a_time_unsigned(b"a"));
+/// assert_ne!(one_at_a_time(b"\xc3\xa4"), one_at_a_time_unsigned(b"\xc3\xa4"));
+/// ```
+#[inline]
+#[must_use]
+pub fn one_at_a_time(key: &[u8]) -> u32 {
+    finish(absorb(0, key, |byte| i32::from(byte.cast_signed()).cast_unsigned()))
+}
+
+/// One-at-a-time as the textbook has it, and OMcache 0.3, and libmemcached where `char` is
+/// unsigned (64-bit ARM).
+#[inline]
+#[must_use]
+pub fn one_at_a_time_unsigned(key: &[u8]) -> u32 {
+    finish(absorb(0, key, u32::from))
+}
+
+/// The state after a prefix, from which many names that begin with it are hashed.
+#[derive(Copy, Clone, Default)]
+pub(crate) struct OneAtATime<const SIGNED: bool>(u32);
+
+impl<const SIGNED: bool> OneAtATime<SIGNED> {
+    pub(crate) fn update(self, bytes: &[u8]) -> Self {
+        if SIGNED {
+            Self(absorb(self.0, bytes, |byte| i32::from(byte.cast_signed()).cast_unsigned()))
+        } else {
+            Self(absorb(self.0, bytes, u32::from))
+        }
+    }
+
+    pub(crate) fn finish(self) -> u32 {
+        finish(self.0)
+    }
+}
+
+// Written for groups of eight: the loop's own cost is a third of the whole otherwise.
+#[inline(always)]
+fn absorb(mut hash: u32, bytes: &[u8], widen: impl Fn(u8) -> u32 + Copy) -> u32 {
+    let (groups, rest) = bytes.as_chunks::<8>();
+    for group in groups {
+        for &byte in group {
+            hash = step(hash, widen(byte));
+        }
+    }
+    for &byte in rest {
+        hash = step(hash, widen(byte));
+    }
+    hash
+}
+
+// `h += byte; h += h << 10; h ^= h >> 6`.
+#[inline(always)]
+fn step(hash: u32, byte: u32) -> u32 {
+    let sum = hash.wrapping_add(byte).wrapping_mul(1025);
+    sum ^ (sum >> 6)
+}
+
+#[inline(always)]
+fn finish(hash: u32) -> u32 {
+    let sum = hash.wrapping_add(hash << 3);
+    let mixed = sum ^ (sum >> 11);
+    mixed.wrapping_add(mixed << 15)
+}

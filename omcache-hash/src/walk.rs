@@ -1,0 +1,196 @@
+//! The servers for one key, one after the other.
+
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt;
+use core::iter::FusedIterator;
+
+use crate::distribution::Slots;
+use crate::ring::Ring;
+
+/// How a walk goes on after its first server. Repeats are the walk's affair.
+pub(crate) enum Course<'a> {
+    /// The servers after the first, in the given order.
+    Following,
+    /// Up the ring: the place of the next point, and how many points are left.
+    Up { ring: &'a Ring, at: usize, left: usize },
+    /// Down the ring.
+    Down { ring: &'a Ring, at: usize, left: usize },
+    /// On through python-memcached's list.
+    Slots { slots: &'a Slots, at: usize, left: usize },
+    /// As listed.
+    Listed(vec::IntoIter<u32>),
+    /// As a user's own distribution has it.
+    Own(Box<dyn Iterator<Item = usize> + Send + 'a>),
+}
+
+impl<'a> Course<'a> {
+    /// Up from that place, which is done.
+    #[inline]
+    pub(crate) fn up(ring: &'a Ring, at: usize) -> Self {
+        // The place behind the last point is the first point once more.
+        let at = if at >= ring.len() { 0 } else { at };
+        Self::Up { ring, at: at + 1, left: ring.len().saturating_sub(1) }
+    }
+
+    /// Down from that place, which is done.
+    pub(crate) fn down(ring: &'a Ring, at: usize) -> Self {
+        Self::Down { ring, at, left: ring.len().saturating_sub(1) }
+    }
+
+    /// On from that place in the list, which is done.
+    pub(crate) fn slots(slots: &'a Slots, at: usize) -> Self {
+        Self::Slots { slots, at: at + 1, left: slots.len().saturating_sub(1) }
+    }
+
+    /// As listed.
+    pub(crate) fn listed(order: Box<[u32]>) -> Self {
+        Self::Listed(Vec::from(order).into_iter())
+    }
+}
+
+impl Iterator for Course<'_> {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        match self {
+            Self::Following => None,
+            Self::Up { ring, at, left } => {
+                *left = left.checked_sub(1)?;
+                let here = if *at >= ring.len() { 0 } else { *at };
+                *at = here + 1;
+                Some(ring.server(here))
+            }
+            Self::Down { ring, at, left } => {
+                *left = left.checked_sub(1)?;
+                *at = if *at == 0 { ring.len() } else { *at } - 1;
+                Some(ring.server(*at))
+            }
+            Self::Slots { slots, at, left } => {
+                *left = left.checked_sub(1)?;
+                let here = if *at >= slots.len() { 0 } else { *at };
+                *at = here + 1;
+                Some(slots.server(here))
+            }
+            Self::Listed(order) => order.next().map(|server| server as usize),
+            Self::Own(servers) => servers.next(),
+        }
+    }
+}
+
+/// The servers for a key, as indices into the list that the [`Continuum`](crate::Continuum) was
+/// built from: first the one that has the key, then where to go on. Each comes once.
+///
+/// | distribution | the order |
+/// |---|---|
+/// | rings | up the ring from the key; [`Dalli`](crate::Named::Dalli)'s down the ring |
+/// | rendezvous | by descending score |
+/// | [`PythonMemcached`](crate::Named::PythonMemcached) | on through the list of slots |
+/// | the rest: modula, CRC-32, ch3 | the servers that follow in the given order |
+/// | your own | as [`Placement::walk`](crate::Placement::walk) has it |
+///
+/// Servers without a point of their own come last, in the given order. A whole walk over a ring
+/// looks at each point at most once; it allocates only beyond 256 servers and for rendezvous and
+/// distributions of your own.
+pub struct Walk<'a> {
+    servers: usize,
+    left: usize,
+    // Where the walk stands: the server last given, if one was.
+    last: usize,
+    course: Course<'a>,
+    seen: Seen,
+}
+
+impl<'a> Walk<'a> {
+    #[inline]
+    pub(crate) fn new(servers: usize, first: usize, course: Course<'a>) -> Self {
+        Self { servers, left: servers, last: first, course, seen: Seen::Nothing }
+    }
+
+    fn advance(&mut self) -> Option<usize> {
+        if matches!(self.seen, Seen::Nothing) {
+            self.seen = Seen::new(self.servers);
+            self.seen.insert(self.last);
+        }
+        for server in self.course.by_ref() {
+            if server < self.servers && self.seen.insert(server) {
+                return Some(server);
+            }
+        }
+        // The course is done: what is left follows the last server.
+        self.course = Course::Following;
+        let mut next = self.last;
+        for _ in 0..self.servers {
+            next = if next + 1 < self.servers { next + 1 } else { 0 };
+            if self.seen.insert(next) {
+                return Some(next);
+            }
+        }
+        None
+    }
+}
+
+impl Iterator for Walk<'_> {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        if self.left == 0 {
+            return None;
+        }
+        if self.left < self.servers {
+            self.last = self.advance()?;
+        }
+        self.left -= 1;
+        Some(self.last)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl ExactSizeIterator for Walk<'_> {}
+impl FusedIterator for Walk<'_> {}
+
+impl fmt::Debug for Walk<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Walk")
+            .field("servers", &self.servers)
+            .field("left", &self.left)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Which servers have been given: a bit each.
+enum Seen {
+    // Not made yet: most walks end at their first server.
+    Nothing,
+    Few([u64; 4]),
+    Many(Box<[u64]>),
+}
+
+impl Seen {
+    fn new(servers: usize) -> Self {
+        let words = servers.div_ceil(64);
+        if words <= 4 { Self::Few([0; 4]) } else { Self::Many(vec![0; words].into_boxed_slice()) }
+    }
+
+    /// Marks the server; false if it was marked before.
+    fn insert(&mut self, server: usize) -> bool {
+        let words = match self {
+            Self::Nothing => return false,
+            Self::Few(words) => words.as_mut_slice(),
+            Self::Many(words) => words,
+        };
+        let bit = 1 << (server % 64);
+        match words.get_mut(server / 64) {
+            Some(word) if *word & bit == 0 => {
+                *word |= bit;
+                true
+            }
+            _ => false,
+        }
+    }
+}

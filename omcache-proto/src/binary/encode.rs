@@ -1,0 +1,248 @@
+//! Packets written to a buffer: lengths checked first, then header, extras, key and value.
+
+use bytes::BytesMut;
+
+use super::{
+    CounterExtras, FlushExtras, HEADER_LEN, Opcode, RequestHeader, StoreExtras, TouchExtras, VerbosityExtras,
+};
+use crate::{ConcatMode, CounterMode, EncodeError, Request, StoreMode};
+
+/// The lengths of a packet's parts, each known to fit its field of the header.
+pub(super) struct Lengths {
+    pub(super) extras: u8,
+    pub(super) key: u16,
+    pub(super) body: u32,
+}
+
+impl Lengths {
+    /// Takes the lengths of the parts, in bytes.
+    #[inline(always)]
+    pub(super) fn of(extras: usize, key: usize, value: usize) -> Result<Self, EncodeError> {
+        let body = body_len(extras, key, value);
+        Ok(Self {
+            extras: u8::try_from(extras).map_err(|_| EncodeError::ExtrasTooLong { len: extras })?,
+            key: u16::try_from(key).map_err(|_| EncodeError::KeyTooLong { len: key })?,
+            body: u32::try_from(body).map_err(|_| EncodeError::BodyTooLong { len: body })?,
+        })
+    }
+}
+
+#[inline(always)]
+pub(super) const fn body_len(extras: usize, key: usize, value: usize) -> usize {
+    extras.saturating_add(key).saturating_add(value)
+}
+
+/// Appends a packet to `out`, which grows at most once.
+#[inline(always)]
+pub(super) fn write_packet(
+    out: &mut BytesMut,
+    header: &[u8; HEADER_LEN],
+    extras: &[u8],
+    key: &[u8],
+    value: &[u8],
+) {
+    out.reserve(HEADER_LEN.saturating_add(body_len(extras.len(), key.len(), value.len())));
+    out.extend_from_slice(header);
+    out.extend_from_slice(extras);
+    out.extend_from_slice(key);
+    out.extend_from_slice(value);
+}
+
+/// What goes into the header besides the lengths.
+#[derive(Clone, Copy)]
+struct Head {
+    opcode: Opcode,
+    cas: u64,
+    opaque: u32,
+}
+
+impl Head {
+    /// Appends a packet. The extras' length is known here, so that header and extras are composed
+    /// in registers, stored together, and cost nothing where there are none.
+    #[inline(always)]
+    fn write<const N: usize>(
+        self,
+        extras: [u8; N],
+        key: &[u8],
+        value: &[u8],
+        out: &mut BytesMut,
+    ) -> Result<(), EncodeError> {
+        let lengths = Lengths::of(N, key.len(), value.len())?;
+        let header = RequestHeader {
+            opcode: self.opcode,
+            key_len: lengths.key,
+            extras_len: lengths.extras,
+            vbucket: 0,
+            body_len: lengths.body,
+            opaque: self.opaque,
+            cas: self.cas,
+        };
+        let mut front = [0; HEADER_LEN + MAX_EXTRAS];
+        front[..HEADER_LEN].copy_from_slice(&header.encode());
+        front[HEADER_LEN..HEADER_LEN + N].copy_from_slice(&extras);
+        out.reserve(HEADER_LEN + N + key.len() + value.len());
+        out.extend_from_slice(&front[..HEADER_LEN + N]);
+        out.extend_from_slice(key);
+        out.extend_from_slice(value);
+        Ok(())
+    }
+}
+
+/// The longest extras that a typed request has, in bytes: those of the counters.
+const MAX_EXTRAS: usize = 20;
+
+impl Request<'_> {
+    /// The opcode that carries it, quiet where the request is.
+    #[inline]
+    #[must_use]
+    pub const fn opcode(&self) -> Opcode {
+        match *self {
+            Self::Get { with_key: false, quiet: false, .. } => Opcode::GET,
+            Self::Get { with_key: false, quiet: true, .. } => Opcode::GETQ,
+            Self::Get { with_key: true, quiet: false, .. } => Opcode::GETK,
+            Self::Get { with_key: true, quiet: true, .. } => Opcode::GETKQ,
+            Self::GetAndTouch { with_key: false, quiet: false, .. } => Opcode::GAT,
+            Self::GetAndTouch { with_key: false, quiet: true, .. } => Opcode::GATQ,
+            Self::GetAndTouch { with_key: true, quiet: false, .. } => Opcode::GATK,
+            Self::GetAndTouch { with_key: true, quiet: true, .. } => Opcode::GATKQ,
+            Self::Store { mode: StoreMode::Set, quiet: false, .. } => Opcode::SET,
+            Self::Store { mode: StoreMode::Set, quiet: true, .. } => Opcode::SETQ,
+            Self::Store { mode: StoreMode::Add, quiet: false, .. } => Opcode::ADD,
+            Self::Store { mode: StoreMode::Add, quiet: true, .. } => Opcode::ADDQ,
+            Self::Store { mode: StoreMode::Replace, quiet: false, .. } => Opcode::REPLACE,
+            Self::Store { mode: StoreMode::Replace, quiet: true, .. } => Opcode::REPLACEQ,
+            Self::Concat { mode: ConcatMode::Append, quiet: false, .. } => Opcode::APPEND,
+            Self::Concat { mode: ConcatMode::Append, quiet: true, .. } => Opcode::APPENDQ,
+            Self::Concat { mode: ConcatMode::Prepend, quiet: false, .. } => Opcode::PREPEND,
+            Self::Concat { mode: ConcatMode::Prepend, quiet: true, .. } => Opcode::PREPENDQ,
+            Self::Counter { mode: CounterMode::Increment, quiet: false, .. } => Opcode::INCREMENT,
+            Self::Counter { mode: CounterMode::Increment, quiet: true, .. } => Opcode::INCREMENTQ,
+            Self::Counter { mode: CounterMode::Decrement, quiet: false, .. } => Opcode::DECREMENT,
+            Self::Counter { mode: CounterMode::Decrement, quiet: true, .. } => Opcode::DECREMENTQ,
+            Self::Delete { quiet: false, .. } => Opcode::DELETE,
+            Self::Delete { quiet: true, .. } => Opcode::DELETEQ,
+            Self::Touch { .. } => Opcode::TOUCH,
+            Self::Flush { quiet: false, .. } => Opcode::FLUSH,
+            Self::Flush { quiet: true, .. } => Opcode::FLUSHQ,
+            Self::Noop => Opcode::NOOP,
+            Self::Version => Opcode::VERSION,
+            Self::Quit { quiet: false } => Opcode::QUIT,
+            Self::Quit { quiet: true } => Opcode::QUITQ,
+            Self::Verbosity { .. } => Opcode::VERBOSITY,
+            Self::Stat { .. } => Opcode::STAT,
+            Self::SaslList => Opcode::SASL_LIST_MECHS,
+            Self::SaslAuth { .. } => Opcode::SASL_AUTH,
+            Self::SaslStep { .. } => Opcode::SASL_STEP,
+        }
+    }
+
+    /// Length of its packet on the wire with the header, in bytes.
+    #[inline]
+    #[must_use]
+    pub const fn encoded_len_binary(&self) -> usize {
+        let body = match *self {
+            Self::Get { key, .. } | Self::Delete { key, .. } => key.as_bytes().len(),
+            Self::GetAndTouch { key, .. } | Self::Touch { key, .. } => body_len(4, key.as_bytes().len(), 0),
+            Self::Store { key, value, .. } => body_len(8, key.as_bytes().len(), value.len()),
+            Self::Concat { key, value, .. } => body_len(0, key.as_bytes().len(), value.len()),
+            Self::Counter { key, .. } => body_len(20, key.as_bytes().len(), 0),
+            Self::Flush { delay: Some(_), .. } | Self::Verbosity { .. } => 4,
+            Self::Flush { delay: None, .. }
+            | Self::Noop
+            | Self::Version
+            | Self::Quit { .. }
+            | Self::SaslList => 0,
+            Self::Stat { group } => group.len(),
+            Self::SaslAuth { mechanism, data } | Self::SaslStep { mechanism, data } => {
+                body_len(0, mechanism.len(), data.len())
+            }
+        };
+        HEADER_LEN.saturating_add(body)
+    }
+
+    /// Writes its packet to the end of `out`, with vbucket 0.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError`] where a length does not fit its field: a statistics group or a mechanism
+    /// over 65535 bytes, a body over `u32::MAX`. Nothing is written then.
+    ///
+    /// ```
+    /// use bytes::BytesMut;
+    /// use omcache_proto::{Key, Request};
+    ///
+    /// let mut out = BytesMut::new();
+    /// let request = Request::Get { key: Key::new(b"Hello")?, with_key: false, quiet: false };
+    /// request.encode_binary(1, &mut out)?;
+    /// assert_eq!(&out[..], b"\x80\0\0\x05\0\0\0\0\0\0\0\x05\0\0\0\x01\0\0\0\0\0\0\0\0Hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline(always)]
+    pub fn encode_binary(&self, opaque: u32, out: &mut BytesMut) -> Result<(), EncodeError> {
+        match self {
+            // Part of the caller's code, where the kind is often known: the usual ones, and an arm
+            // each so that only that kind's code is left of it.
+            Self::Get { .. } => self.encode_here(opaque, out),
+            Self::Store { .. } => self.encode_here(opaque, out),
+            _ => self.encode_called(opaque, out),
+        }
+    }
+
+    #[inline(never)]
+    fn encode_called(&self, opaque: u32, out: &mut BytesMut) -> Result<(), EncodeError> {
+        self.encode_here(opaque, out)
+    }
+
+    #[inline(always)]
+    fn encode_here(&self, opaque: u32, out: &mut BytesMut) -> Result<(), EncodeError> {
+        let head = |cas| Head { opcode: self.opcode(), cas, opaque };
+        match *self {
+            Self::Get { key, .. } => head(0).write([], key.as_bytes(), &[], out),
+            Self::Store { key, value, flags, expiration, cas, .. } => {
+                let extras = StoreExtras { flags, expiration }.encode();
+                head(cas).write(extras, key.as_bytes(), value, out)
+            }
+            Self::Delete { key, cas, .. } => head(cas).write([], key.as_bytes(), &[], out),
+            Self::GetAndTouch { key, expiration, .. } | Self::Touch { key, expiration } => {
+                head(0).write(TouchExtras { expiration }.encode(), key.as_bytes(), &[], out)
+            }
+            Self::Concat { key, value, cas, .. } => head(cas).write([], key.as_bytes(), value, out),
+            Self::Counter { key, delta, initial, expiration, cas, .. } => {
+                let extras = CounterExtras { delta, initial, expiration }.encode();
+                head(cas).write(extras, key.as_bytes(), &[], out)
+            }
+            Self::Flush { delay, .. } => match (FlushExtras { delay }).encode() {
+                Some(extras) => head(0).write(extras, &[], &[], out),
+                None => head(0).write([], &[], &[], out),
+            },
+            Self::Verbosity { level } => head(0).write(VerbosityExtras { level }.encode(), &[], &[], out),
+            Self::Noop | Self::Version | Self::Quit { .. } | Self::SaslList => {
+                head(0).write([], &[], &[], out)
+            }
+            Self::Stat { group } => head(0).write([], group, &[], out),
+            Self::SaslAuth { mechanism, data } | Self::SaslStep { mechanism, data } => {
+                head(0).write([], mechanism, data, out)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Lengths;
+    use crate::EncodeError;
+
+    // Of lengths alone, for a test can't well have a body of 4 GiB.
+    #[test]
+    fn lengths_fit_their_fields_or_are_refused() {
+        let most = u32::MAX as usize;
+        let lengths = Lengths::of(255, 65535, most - 255 - 65535).expect("all fields full");
+        assert_eq!((lengths.extras, lengths.key, lengths.body), (255, 65535, u32::MAX));
+
+        assert_eq!(Lengths::of(256, 0, 0).err(), Some(EncodeError::ExtrasTooLong { len: 256 }));
+        assert_eq!(Lengths::of(0, 65536, 0).err(), Some(EncodeError::KeyTooLong { len: 65536 }));
+        #[cfg(target_pointer_width = "64")]
+        assert_eq!(Lengths::of(8, 1, most - 8).err(), Some(EncodeError::BodyTooLong { len: most + 1 }));
+        assert_eq!(Lengths::of(1, 1, usize::MAX).err(), Some(EncodeError::BodyTooLong { len: usize::MAX }));
+    }
+}

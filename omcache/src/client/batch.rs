@@ -1,0 +1,267 @@
+//! Commands on many keys at once: pipelined to all servers, with a result for each key.
+
+use std::collections::VecDeque;
+
+use omcache_conn::{Event, Instant, Response, SubmitError, Target};
+use omcache_proto::{Key, Request};
+
+use super::Client;
+use crate::command::{self, Command, Item, Mode, Stored, Value};
+use crate::error::Error;
+use crate::expiration::Expiration;
+
+/// Keys after which a batch looks at the sockets, so that servers work while it is still being written.
+const STRIDE: usize = 512;
+
+/// What the servers' silence, and an answer, mean to one kind of batch.
+trait Meaning {
+    type Result;
+    fn silence() -> Self::Result;
+    fn answer(response: Response<'_>) -> Result<Self::Result, Error>;
+}
+
+/// Quiet gets: silence is a miss.
+struct Gets;
+/// Quiet stores: silence is success.
+struct Stores;
+/// Quiet deletes: silence is success.
+struct Deletes;
+
+impl Meaning for Gets {
+    type Result = Option<Value>;
+    fn silence() -> Self::Result {
+        None
+    }
+    fn answer(response: Response<'_>) -> Result<Self::Result, Error> {
+        command::value(response)
+    }
+}
+
+impl Meaning for Stores {
+    type Result = Stored;
+    fn silence() -> Self::Result {
+        Stored::Stored { cas: 0 }
+    }
+    fn answer(response: Response<'_>) -> Result<Self::Result, Error> {
+        command::stored(&response)
+    }
+}
+
+impl Meaning for Deletes {
+    type Result = bool;
+    fn silence() -> Self::Result {
+        true
+    }
+    fn answer(response: Response<'_>) -> Result<Self::Result, Error> {
+        command::found(&response)
+    }
+}
+
+/// A batch on its way.
+struct Batch<M: Meaning> {
+    /// The opaque of the first request; they are consecutive.
+    first: u32,
+    /// The place of each request among the batch's keys, in the order of opaques.
+    places: Vec<usize>,
+    results: Vec<Result<M::Result, Error>>,
+    unsettled: usize,
+}
+
+impl<M: Meaning> Batch<M> {
+    fn settle(&mut self, place: usize, result: Result<M::Result, Error>) {
+        if let Some(slot) = self.results.get_mut(place) {
+            *slot = result;
+            self.unsettled -= 1;
+        }
+    }
+
+    #[inline]
+    fn place(&self, opaque: u32) -> Option<usize> {
+        self.places.get(opaque.wrapping_sub(self.first) as usize).copied()
+    }
+}
+
+/// # Commands on many keys
+///
+/// All servers work at once, and a batch of any size goes through. There is a result for each key, in the order of the
+/// keys; a failing server fails its own keys alone. The timeout is for the batch as a whole.
+impl Client {
+    /// Reads many values.
+    ///
+    /// ```
+    /// # #[cfg(feature = "testing")] {
+    /// # use omcache::{Client, Item, testing::Server};
+    /// # let server = Server::start()?;
+    /// # let mut client = Client::builder().server(server.address())?.build()?;
+    /// for stored in client.set_multi(&[Item::new("a", "1"), Item::new("b", "2")]) {
+    ///     assert!(stored?.is_stored());
+    /// }
+    /// let values = client.get_multi(&["b", "no such key", "a"]);
+    /// let values: Vec<_> = values.into_iter().collect::<Result<_, _>>()?;
+    /// assert_eq!(values[0].as_ref().unwrap().data, "2");
+    /// assert_eq!(values[1], None);
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn get_multi<K: AsRef<[u8]>>(&mut self, keys: &[K]) -> Vec<Result<Option<Value>, Error>> {
+        self.batch::<Gets>(keys.len(), |at| {
+            let key = Key::new(keys[at].as_ref()).map_err(Error::invalid)?;
+            Ok(Request::Get { key, with_key: false, quiet: true })
+        })
+    }
+
+    /// Reads many values and sets their expiration.
+    pub fn gat_multi<K: AsRef<[u8]>>(
+        &mut self,
+        keys: &[K],
+        expiration: impl Into<Expiration>,
+    ) -> Vec<Result<Option<Value>, Error>> {
+        let expiration = expiration.into();
+        self.batch::<Gets>(keys.len(), |at| Command::GetAndTouch(keys[at].as_ref(), expiration).request(true))
+    }
+
+    /// Stores many values. Where one is stored its new CAS is not told: [`Stored::Stored`] has 0.
+    pub fn set_multi(&mut self, items: &[Item<'_>]) -> Vec<Result<Stored, Error>> {
+        self.store_multi(Mode::Set, items)
+    }
+
+    /// Stores many values in any mode.
+    pub fn store_multi(&mut self, mode: Mode, items: &[Item<'_>]) -> Vec<Result<Stored, Error>> {
+        self.batch::<Stores>(items.len(), |at| Command::Store(mode, items[at]).request(true))
+    }
+
+    /// Removes many keys; false for those that there were none of.
+    pub fn delete_multi<K: AsRef<[u8]>>(&mut self, keys: &[K]) -> Vec<Result<bool, Error>> {
+        self.batch::<Deletes>(keys.len(), |at| Command::Delete(keys[at].as_ref()).request(true))
+    }
+
+    fn batch<'r, M: Meaning>(
+        &mut self,
+        count: usize,
+        mut request: impl FnMut(usize) -> Result<Request<'r>, Error>,
+    ) -> Vec<Result<M::Result, Error>> {
+        let mut now = self.begin();
+        let deadline = self.deadline(now);
+        let mut results = Vec::with_capacity(count);
+        results.resize_with(count, || Err(Error::timeout(true)));
+        let mut batch = Batch::<M> {
+            first: self.driver.cluster.last_opaque().wrapping_add(1),
+            places: Vec::with_capacity(count),
+            results,
+            unsettled: count,
+        };
+        // Keys whose server has no room now wait at the end, so that they do not hold up those of other servers.
+        let mut waiting: VecDeque<usize> = VecDeque::new();
+        let (mut next, mut refused) = (0, 0);
+        while next < count || !waiting.is_empty() {
+            let place = if next < count {
+                next += 1;
+                next - 1
+            } else {
+                waiting.pop_front().unwrap_or_default()
+            };
+            match request(place) {
+                Ok(request) => match self.driver.cluster.submit(Target::Key, &request) {
+                    Ok(_) => batch.places.push(place),
+                    Err(SubmitError::SendBufferFull { queued, .. }) if queued > 0 => {
+                        waiting.push_back(place);
+                        refused += 1;
+                    }
+                    Err(error) => batch.settle(place, Err(error.into())),
+                },
+                Err(error) => batch.settle(place, Err(error)),
+            }
+            let stuck = refused >= STRIDE || (next == count && refused > 0 && refused >= waiting.len());
+            if stuck {
+                refused = 0;
+                now = match self.advance(now, deadline, &mut batch) {
+                    Ok(now) => now,
+                    Err(error) => {
+                        // What was never submitted was never sent.
+                        let never = (next..count).chain(waiting.drain(..));
+                        for place in never.collect::<Vec<_>>() {
+                            batch.settle(place, Err(Error::timeout(false)));
+                        }
+                        return self.end_batch(batch, error);
+                    }
+                };
+            } else if batch.places.len() % STRIDE == STRIDE - 1 {
+                // A failing poll is told by the wait at the end.
+                now = self.advance(now, Some(now), &mut batch).unwrap_or(now);
+            }
+        }
+        self.driver.cluster.settle_quiet();
+        loop {
+            self.driver.flush(now);
+            self.take_batch(&mut batch);
+            if batch.unsettled == 0 {
+                return batch.results;
+            }
+            now = match self.pause(now, deadline) {
+                Ok(now) => now,
+                Err(error) => return self.end_batch(batch, error),
+            };
+        }
+    }
+
+    /// Sends and receives for the batch; waits until something happens where `until` lies ahead.
+    fn advance<M: Meaning>(
+        &mut self,
+        now: Instant,
+        until: Option<Instant>,
+        batch: &mut Batch<M>,
+    ) -> Result<Instant, Error> {
+        self.driver.flush(now);
+        self.take_batch(batch);
+        let look = until == Some(now);
+        let now = match self.pause(now, until) {
+            Err(error) if look && error.kind() == crate::ErrorKind::Timeout => self.driver.now(),
+            result => result?,
+        };
+        self.take_batch(batch);
+        Ok(now)
+    }
+
+    fn take_batch<M: Meaning>(&mut self, batch: &mut Batch<M>) {
+        while let Some(event) = self.driver.cluster.poll_event() {
+            let opaque = match &event {
+                Event::Response(response) => response.opaque(),
+                Event::Settled(settled) => settled.opaque,
+                _ => {
+                    self.inbox.take(event, &mut self.driver.logger);
+                    continue;
+                }
+            };
+            let Some(place) = batch.place(opaque) else {
+                self.inbox.take(event, &mut self.driver.logger);
+                continue;
+            };
+            let (result, server) = match event {
+                Event::Response(response) => {
+                    let server = response.server();
+                    (M::answer(response), Some(server))
+                }
+                Event::Settled(settled) => match Error::from_outcome(settled.outcome) {
+                    None => (Ok(M::silence()), None),
+                    Some(error) => (Err(error), settled.server),
+                },
+                _ => continue,
+            };
+            batch.settle(place, result.map_err(|error| self.name_server(error, server)));
+        }
+    }
+
+    /// Ends a batch early: what is not sent is taken back, the rest is unknown.
+    #[cold]
+    fn end_batch<M: Meaning>(&mut self, mut batch: Batch<M>, error: Error) -> Vec<Result<M::Result, Error>> {
+        let count = u32::try_from(batch.places.len()).unwrap_or(u32::MAX);
+        let (first, places, results) = (batch.first, &batch.places, &mut batch.results);
+        self.give_up(first, count, error, |opaque| {
+            let place = places.get(opaque.wrapping_sub(first) as usize);
+            if let Some(result) = place.and_then(|&place| results.get_mut(place)) {
+                *result = Err(Error::timeout(false));
+            }
+        });
+        batch.results
+    }
+}

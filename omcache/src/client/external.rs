@@ -1,0 +1,99 @@
+//! The client in a program's own event loop: nothing here waits.
+
+use std::time::Duration;
+
+use omcache_conn::Target;
+
+use super::{Client, Ticket};
+use crate::command::{Command, Reply};
+use crate::driver::Descriptor;
+use crate::error::Error;
+
+/// The result of a submitted command.
+#[derive(Debug)]
+pub struct Completion {
+    /// The command.
+    pub ticket: Ticket,
+    /// What it came to.
+    pub result: Result<Reply, Error>,
+}
+
+/// # In an event loop
+///
+/// Nothing here waits. After a submit or a step, the descriptors and the time left may be others than before.
+///
+/// ```
+/// # #[cfg(feature = "testing")] {
+/// # use omcache::{Client, Command, Item, Mode, Reply, testing::Server};
+/// # let server = Server::start()?;
+/// # let mut client = Client::builder().server(server.address())?.build()?;
+/// let ticket = client.submit(&Command::Store(Mode::Set, Item::new("key", "value")))?;
+/// let completion = loop {
+///     client.step()?;
+///     if let Some(completion) = client.next_completion() {
+///         break completion;
+///     }
+///     let mut descriptors = Vec::new();
+///     client.descriptors(&mut descriptors);
+///     let _timeout = client.time_left();
+///     // Here the loop waits until a descriptor is ready, no longer than the timeout.
+/// };
+/// assert_eq!(completion.ticket, ticket);
+/// assert!(matches!(completion.result?, Reply::Stored(stored) if stored.is_stored()));
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+impl Client {
+    /// Takes a command and sends it as far as the socket takes it now. Its result comes with
+    /// [`Client::next_completion`]. The client's timeout does not count here: the dead and connect timeouts
+    /// bound it.
+    ///
+    /// # Errors
+    /// Where it can't be queued; then it never is sent.
+    pub fn submit(&mut self, command: &Command<'_>) -> Result<Ticket, Error> {
+        let request = command.request(false)?;
+        let now = self.begin();
+        let opaque = self.driver.cluster.submit(Target::Key, &request)?;
+        self.driver.step(now);
+        self.take_events();
+        Ok(Ticket(opaque))
+    }
+
+    /// Gives up on a submitted command: if it is not sent it never will be, and this returns true; else its answer is
+    /// dropped when it comes. There is no completion for it.
+    pub fn cancel(&mut self, ticket: Ticket) -> bool {
+        !self.give_up(ticket.0, 1, Error::timeout(true), |_| ()).was_sent()
+    }
+
+    /// Does all that can be done without waiting: reads, writes, connects, timers.
+    ///
+    /// # Errors
+    /// Where the operating system can't poll, for want of memory.
+    pub fn step(&mut self) -> Result<(), Error> {
+        self.driver.check_fork();
+        let now = self.driver.now();
+        let (_, now) =
+            self.driver.wait(now, Some(now)).map_err(|error| Error::new(crate::ErrorKind::System, error))?;
+        self.take_events();
+        // Events may have moved requests to other servers.
+        self.driver.step(now);
+        Ok(())
+    }
+
+    /// The next result of a submitted command, in the order in which they came.
+    pub fn next_completion(&mut self) -> Option<Completion> {
+        self.inbox.completions.pop_front()
+    }
+
+    /// The descriptors that something is expected of, appended to `to`. They stay the client's own.
+    pub fn descriptors(&self, to: &mut Vec<Descriptor>) {
+        self.driver.descriptors(to);
+    }
+
+    /// How long the loop may wait before [`Client::step`] is to be called for a timer's sake; `None` is as long as it
+    /// likes.
+    #[must_use]
+    pub fn time_left(&self) -> Option<Duration> {
+        self.driver.time_left()
+    }
+}

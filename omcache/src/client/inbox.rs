@@ -1,0 +1,81 @@
+//! Events that nobody waits for at the moment: kept for those who submitted them, dropped for those who gave up.
+
+use std::collections::VecDeque;
+
+use omcache_conn::{Event, Outcome};
+
+use super::Ticket;
+use super::external::Completion;
+use crate::command;
+use crate::driver::{Level, Logger};
+use crate::error::Error;
+
+/// Requests that their callers gave up on after they were sent, by opaque: a first one and how many.
+#[derive(Debug, Default)]
+struct Abandoned(Vec<(u32, u32)>);
+
+impl Abandoned {
+    #[inline]
+    fn contains(&self, opaque: u32) -> bool {
+        self.0.iter().any(|&(first, count)| opaque.wrapping_sub(first) < count)
+    }
+}
+
+/// What came for others than the caller at hand.
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    pub(super) completions: VecDeque<Completion>,
+    /// Failures of queued (quiet) commands.
+    pub(super) failures: Vec<(Ticket, Error)>,
+    abandoned: Abandoned,
+}
+
+impl Inbox {
+    /// Notes that nobody waits any more for `count` requests from `first` on.
+    pub(super) fn abandon(&mut self, first: u32, count: u32) {
+        self.abandoned.0.push((first, count));
+    }
+
+    /// Forgets what was abandoned: nothing is under way any more.
+    pub(super) fn forget_abandoned(&mut self) {
+        self.abandoned.0.clear();
+    }
+
+    /// Takes an event that is not the caller's.
+    pub(super) fn take(&mut self, event: Event<'_>, logger: &mut Logger) {
+        match event {
+            Event::Response(response) => {
+                let opaque = response.opaque();
+                if self.abandoned.contains(opaque) {
+                    logger.log(Level::Debug, format_args!("a late answer to request {opaque} is dropped"));
+                    return;
+                }
+                let quiet = response.header().opcode.is_quiet();
+                let reply = command::reply(response);
+                self.finish(Ticket(opaque), quiet, reply);
+            }
+            Event::Settled(settled) => {
+                let quiet = settled.opcode.is_quiet();
+                if self.abandoned.contains(settled.opaque) || (quiet && settled.outcome == Outcome::Silent) {
+                    return;
+                }
+                if let Some(error) = Error::from_outcome(settled.outcome) {
+                    self.finish(Ticket(settled.opaque), quiet, Err(error));
+                }
+            }
+            Event::Server(event) => logger.change(&event),
+            _ => {}
+        }
+    }
+
+    fn finish(&mut self, ticket: Ticket, quiet: bool, result: Result<command::Reply, Error>) {
+        if !quiet {
+            self.completions.push_back(Completion { ticket, result });
+            return;
+        }
+        match result {
+            Err(error) => self.failures.push((ticket, error)),
+            Ok(reply) => self.failures.extend(command::quiet_refusal(&reply).map(|error| (ticket, error))),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Buffered writes: commands in their quiet form, whose failures are told at the next flush.
+
+use omcache_conn::{SubmitError, Target};
+
+use super::{Client, Ticket};
+use crate::command::Command;
+use crate::error::{Error, ErrorKind};
+
+/// Bytes that are queued before they are sent without being asked for.
+const SEND_AT: usize = 64 * 1024;
+
+/// What became of the commands that were queued since the last flush: those that are not named did what they were to do.
+#[derive(Debug, Default)]
+#[must_use = "queued commands may have failed"]
+pub struct Flushed {
+    /// The commands that failed, or that the server refused: a set whose value is too large, an add of a key that exists.
+    pub failures: Vec<(Ticket, Error)>,
+}
+
+/// # Buffered writes
+///
+/// Queued commands cost the least: they are sent in their quiet form, many at once, and the servers answer only failures.
+impl Client {
+    /// Queues a command that changes something, and returns at once. It is sent with the next flush or the next command
+    /// that waits, or when 64 KiB are queued. Where the send buffer of its server is full, this waits until it
+    /// has room.
+    ///
+    /// ```
+    /// # #[cfg(feature = "testing")] {
+    /// # use omcache::{Client, Command, Item, Mode, testing::Server};
+    /// # let server = Server::start()?;
+    /// # let mut client = Client::builder().server(server.address())?.build()?;
+    /// for n in 0..1000 {
+    ///     let (key, value) = (format!("key:{n}"), format!("value {n}"));
+    ///     client.queue(&Command::Store(Mode::Set, Item::new(&key, &value)))?;
+    /// }
+    /// let flushed = client.flush()?;
+    /// assert!(flushed.failures.is_empty());
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`InvalidInput`](ErrorKind::InvalidInput) also for gets, whose value nobody would see, and for touch, which has no
+    /// quiet form; [`NoServers`](ErrorKind::NoServers); [`Timeout`](ErrorKind::Timeout) where the buffer stays full.
+    pub fn queue(&mut self, command: &Command<'_>) -> Result<Ticket, Error> {
+        if matches!(command, Command::Get(_) | Command::GetAndTouch(..) | Command::Touch(..)) {
+            return Err(Error::invalid("gets and touch can't be queued: they have no answer, or no quiet form"));
+        }
+        let request = command.request(true)?;
+        let before = self.unflushed;
+        self.unflushed += request.encoded_len_binary();
+        if before == 0 || self.unflushed >= SEND_AT {
+            let now = self.begin();
+            if before > 0 {
+                self.unflushed = 0;
+                self.driver.flush(now);
+            }
+        }
+        match self.driver.cluster.submit(Target::Key, &request) {
+            Ok(opaque) => Ok(Ticket(opaque)),
+            Err(SubmitError::SendBufferFull { queued, .. }) if queued > 0 => {
+                let mut now = self.driver.now();
+                let deadline = self.deadline(now);
+                loop {
+                    now = self.pause(now, deadline).map_err(|error| match error.kind() {
+                        ErrorKind::Timeout => Error::timeout(false),
+                        _ => error,
+                    })?;
+                    self.take_events();
+                    match self.driver.cluster.submit(Target::Key, &request) {
+                        Err(SubmitError::SendBufferFull { queued, .. }) if queued > 0 => {}
+                        result => return Ok(Ticket(result?)),
+                    }
+                }
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Sends what is queued and waits until nothing is under way, at most [`Client::timeout`]. Tells which of the queued
+    /// commands failed.
+    ///
+    /// # Errors
+    /// [`Timeout`](ErrorKind::Timeout) where it takes too long. What is queued stays so, and the next flush tells of it.
+    pub fn flush(&mut self) -> Result<Flushed, Error> {
+        let mut now = self.begin();
+        let deadline = self.deadline(now);
+        self.unflushed = 0;
+        self.driver.cluster.settle_quiet();
+        loop {
+            self.driver.flush(now);
+            self.take_events();
+            if !self.driver.cluster.has_pending() {
+                self.inbox.forget_abandoned();
+                return Ok(Flushed { failures: std::mem::take(&mut self.inbox.failures) });
+            }
+            now = self.pause(now, deadline)?;
+        }
+    }
+
+    /// Throws away what is queued and not sent; the next [`Client::flush`] names it among the failures.
+    pub fn discard(&mut self) {
+        self.unflushed = 0;
+        self.driver.cluster.discard_unsent();
+        self.take_events();
+    }
+}

@@ -1,0 +1,53 @@
+//! The project's tasks, run as `cargo xtask <task>`; each task has a file of its own.
+
+mod ci;
+mod fuzz;
+mod prerequisites;
+mod process;
+mod steps;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// The project's tasks.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install what the tests need where that is possible, then run every test
+    Test,
+    /// Run every check that a change must pass, with a table of the results
+    Ci(ci::Options),
+    /// Run each fuzz target for a bounded time
+    Fuzz(fuzz::Options),
+    /// Check the structure of the tree: layers, file headers, sizes, names, links
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = Workspace::load().and_then(|workspace| match arguments.task {
+        Task::Test => test::run(&workspace),
+        Task::Ci(options) => ci::run(&workspace, &options),
+        Task::Fuzz(options) => fuzz::run(&workspace, &options),
+        Task::Tidy => tidy::run(&workspace),
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
