@@ -1,23 +1,18 @@
 use omcache::*;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let list = std::env::args().nth(1).unwrap();
-    let n: usize = std::env::args().nth(2).unwrap().parse()?;
+    let what = std::env::args().nth(2).unwrap();
+    let n: usize = std::env::args().nth(3).unwrap().parse()?;
     let mut c = Client::connect_to(&list)?;
-    println!("{:?}", c.set("foo", "barbar", Expiration::NEVER)?);
-    for _ in 0..n { c.get("foo")?; }
-    println!("{:?}", c.get("foo")?);
-    println!("{:?} {:?}", c.version(0)?, c.stats(0, "")?.len());
-    let keys: Vec<String> = (0..100000).map(|i| format!("key_{i:012}")).collect();
-    let v = vec![7u8; 1024];
-    let items: Vec<Item> = keys.iter().map(|k| Item::new(k, &v)).collect();
-    let t = std::time::Instant::now();
-    let r = c.set_multi(&items);
-    println!("{} {:?}", r.iter().filter(|r| r.is_ok()).count(), t.elapsed());
-    let t = std::time::Instant::now();
-    let r = c.get_multi(&keys);
-    println!("{} {:?}", r.iter().filter(|r| matches!(r, Ok(Some(v)) if v.data.len()==1024)).count(), t.elapsed());
-    let t = std::time::Instant::now();
-    for k in &keys { c.queue(&Command::Store(Mode::Set, Item::new(k, "x")))?; }
-    println!("{:?} {:?}", c.flush()?, t.elapsed());
+    let v = vec![7u8; 100];
+    let keys: Vec<String> = (0..100).map(|i| format!("key_{i:012}")).collect();
+    for k in &keys { let _ = c.set(k, &v, Expiration::NEVER)?; }
+    match what.as_str() {
+        "get" => for i in 0..n { c.get(&keys[i % 100])?; },
+        "set" => for i in 0..n { let _ = c.set(&keys[i % 100], &v, Expiration::NEVER)?; },
+        "multi" => for _ in 0..n { c.get_multi(&keys); },
+        "queue" => { for i in 0..n { c.queue(&Command::Store(Mode::Set, Item::new(&keys[i % 100], &v)))?; } let _ = c.flush()?; }
+        _ => {}
+    }
     Ok(())
 }
