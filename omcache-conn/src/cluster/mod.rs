@@ -53,6 +53,8 @@ pub struct Cluster {
     readable: Vec<ConnectionId>,
     /// No timer fires before this moment.
     next_timer: Instant,
+    /// The index of the server that took the last request.
+    last_server: usize,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -79,6 +81,7 @@ impl Cluster {
             active: Vec::new(),
             readable: Vec::new(),
             next_timer: Instant::FAR_FUTURE,
+            last_server: 0,
         }
     }
 
@@ -99,6 +102,13 @@ impl Cluster {
     #[must_use]
     pub fn last_opaque(&self) -> u32 {
         self.shared.opaque
+    }
+
+    /// The index of the server that took the last request that was accepted.
+    #[inline]
+    #[must_use]
+    pub fn last_server(&self) -> usize {
+        self.last_server
     }
 
     /// Sets the opaque after which requests are numbered; the next one gets `opaque + 1`, wrapping.
@@ -159,6 +169,7 @@ impl Cluster {
         if connection.in_flight.quiet_run() >= MAX_QUIET_RUN {
             connection.settle_quiet(shared);
         }
+        self.last_server = connection.index.unwrap_or_default();
         self.wake(slot);
         self.activate(slot);
         Ok(opaque)

@@ -1,0 +1,317 @@
+//! The handle: a driver, the program's callbacks, and the requests that the program waits for.
+
+use std::collections::VecDeque;
+use std::ffi::{CString, c_int, c_void};
+use std::time::Duration;
+
+use omcache::driver::conn::{Config, Instant, Target};
+use omcache::driver::proto::binary::{Opcode, RequestPacket};
+use omcache::driver::{Driver, Level, Waited};
+
+use crate::boundary::guarded;
+use crate::deliver::{Active, Kept};
+use crate::op::{Op, Phase};
+use crate::ret;
+use crate::types::{
+    omcache_log_callback_func, omcache_req_t, omcache_response_callback_func, omcache_t, omcache_value_t,
+};
+
+/// What follows from a turn, for the outermost frame to do.
+pub(crate) enum Turn {
+    Done(c_int),
+    Log { func: omcache_log_callback_func, context: *mut c_void, level: c_int, text: *const std::ffi::c_char },
+    Response { func: omcache_response_callback_func, context: *mut c_void, value: omcache_value_t },
+}
+
+/// A handle, `omcache_t`.
+pub struct Handle {
+    pub(crate) driver: Driver,
+    pub(crate) log: crate::log::LogSettings,
+    pub(crate) response_callback: Option<(omcache_response_callback_func, *mut c_void)>,
+    /// The sets of requests that are awaited: the program's, and those of calls that callbacks made.
+    pub(crate) active: Vec<Active>,
+    /// Outermost frames of calls that are at work, by address; more than one where a callback called again.
+    pub(crate) frames: Vec<usize>,
+    /// Responses that came while another call was at work, kept until the next call.
+    pub(crate) delivered: Vec<Kept>,
+    pub(crate) poll_fds: Vec<libc::pollfd>,
+    pub(crate) descriptors: Vec<omcache::Descriptor>,
+    /// Extras of requests that a call at work describes.
+    extras: Vec<Box<[[u8; 4]]>>,
+    pub(crate) last_error: CString,
+    pub(crate) status_text: CString,
+    /// Log lines that wait to be delivered, and the one that is being delivered.
+    pub(crate) lines: VecDeque<(c_int, CString)>,
+    pub(crate) line: CString,
+}
+
+impl Handle {
+    fn new() -> Self {
+        let mut driver = Driver::new(Config::default());
+        driver.cluster.hold_received(true);
+        // Anything but a start that every program shares makes a stray response of an old process harmless.
+        driver.cluster.set_last_opaque(std::process::id().wrapping_mul(0x9e37_79b9) >> 4);
+        Self {
+            driver,
+            log: crate::log::LogSettings::default(),
+            response_callback: None,
+            active: Vec::new(),
+            frames: Vec::new(),
+            delivered: Vec::new(),
+            poll_fds: Vec::new(),
+            descriptors: Vec::new(),
+            extras: Vec::new(),
+            last_error: CString::default(),
+            status_text: CString::default(),
+            lines: VecDeque::new(),
+            line: CString::default(),
+        }
+    }
+
+    /// Goes on with a call until it is done, or something of the program's is to be called.
+    pub(crate) fn turn(&mut self, op: &mut Op) -> Turn {
+        loop {
+            if let Some(line) = self.next_line() {
+                return line;
+            }
+            let told = match op.phase {
+                Phase::Begin => {
+                    self.begin(op);
+                    None
+                }
+                Phase::Look => self.take_event(op).unwrap_or_else(|| {
+                    op.phase = if op.submit { Phase::Submit } else { Phase::Exchange };
+                    None
+                }),
+                Phase::Submit => {
+                    self.submit(op);
+                    None
+                }
+                Phase::Exchange => self.take_event(op).unwrap_or_else(|| {
+                    self.advance(op);
+                    None
+                }),
+                Phase::End => {
+                    self.frames.retain(|&frame| frame != op.frame);
+                    if self.frames.is_empty() {
+                        self.extras.clear();
+                    }
+                    return Turn::Done(op.result);
+                }
+            };
+            if let (Some(value), Some((func, context))) = (told, self.response_callback) {
+                return Turn::Response { func, context, value };
+            }
+        }
+    }
+
+    /// Registers the call's frame. What an earlier call returned is let go of, unless that call is still at work and this
+    /// one comes from a callback of it.
+    fn begin(&mut self, op: &mut Op) {
+        if op.idle {
+            op.phase = Phase::End;
+            return;
+        }
+        // A frame at or below this one has been left by longjmp: stacks grow downwards.
+        self.frames.retain(|&frame| frame > op.frame);
+        let depth = self.frames.len();
+        if depth == 0 {
+            self.driver.cluster.release_received();
+            self.delivered.clear();
+        }
+        self.frames.push(op.frame);
+        if op.submit {
+            self.active.retain(|active| active.depth < depth);
+        }
+        self.driver.check_fork();
+        op.now = self.driver.now();
+        op.deadline = match u64::try_from(op.timeout) {
+            Ok(0) => op.now,
+            Ok(msec) => op.now + Duration::from_millis(msec),
+            Err(_) => Instant::FAR_FUTURE,
+        };
+        self.driver.cluster.handle_time(op.now);
+        if op.submit && self.driver.cluster.has_handshake() && !self.driver.buffering() {
+            // A failing poll is told by the wait that follows.
+            if let Ok((Waited::Progress, now)) = self.driver.wait(op.now, Some(op.now)) {
+                op.now = now;
+            }
+        }
+        op.phase = Phase::Look;
+    }
+
+    /// Hands the call's requests to the cluster. Those that it refuses are moved to the end of the array.
+    fn submit(&mut self, op: &mut Op) {
+        let count = op.request_count;
+        op.first = self.driver.cluster.last_opaque().wrapping_add(1);
+        let (mut accepted, mut at, mut end) = (0, 0, count);
+        let mut refusal = ret::OK;
+        while at < end {
+            // SAFETY: `at` is less than the count of requests that the program gave with the pointer.
+            let request = unsafe { &mut *op.requests.add(at) };
+            match self.submit_one(request) {
+                Ok(()) => {
+                    at += 1;
+                    accepted += 1;
+                }
+                Err(code) => {
+                    refusal = code;
+                    end -= 1;
+                    // SAFETY: both are less than the count; swapping one with itself does nothing.
+                    unsafe { std::ptr::swap(op.requests.add(at), op.requests.add(end)) };
+                    if accepted > 0 || end > at {
+                        self.refuse(op, end, code);
+                    }
+                }
+            }
+        }
+        op.request_count = accepted;
+        if accepted == 0 {
+            op.stored = 0;
+            op.end(if count == 0 { ret::OK } else { refusal });
+            return;
+        }
+        if op.timeout == 0 {
+            self.driver.step(op.now);
+            op.stored = 0;
+            op.end(ret::BUFFERED);
+            return;
+        }
+        self.driver.cluster.settle_quiet();
+        self.active.push(Active::new(op.first, accepted, self.frames.len().saturating_sub(1)));
+        op.phase = Phase::Exchange;
+    }
+
+    fn submit_one(&mut self, request: &mut omcache_req_t) -> Result<(), c_int> {
+        let header = &mut request.header;
+        let (key_len, extras_len) = (usize::from(u16::from_be(header.keylen)), usize::from(header.extlen));
+        let body_len = u32::from_be(header.bodylen) as usize;
+        let value_len = body_len.checked_sub(key_len + extras_len).ok_or(ret::INVALID)?;
+        // SAFETY: the program gives as many bytes as the header says.
+        let (extras, key, value) = unsafe {
+            (
+                crate::boundary::bytes_of(request.extra.cast(), extras_len).ok_or(ret::INVALID)?,
+                crate::boundary::bytes_of(request.key, key_len).ok_or(ret::INVALID)?,
+                crate::boundary::bytes_of(request.data, value_len).ok_or(ret::INVALID)?,
+            )
+        };
+        if key_len > omcache::driver::proto::Key::MAX_LEN {
+            return Err(ret::INVALID);
+        }
+        let opcode = Opcode(header.opcode);
+        let cas = u64::from_be(header.cas);
+        let vbucket = u16::from_be(header.reserved);
+        let packet = RequestPacket { opcode, vbucket, cas, opaque: 0, extras, key, value };
+        let target = match usize::try_from(request.server_index) {
+            Ok(server) => Target::Server(server),
+            Err(_) => Target::Key,
+        };
+        match self.driver.cluster.submit_packet(target, &packet) {
+            Ok(opaque) => {
+                header.magic = 0x80;
+                header.datatype = 0;
+                header.opaque = opaque;
+                let server = self.driver.cluster.last_server();
+                request.server_index = c_int::try_from(server).unwrap_or(c_int::MAX);
+                if self.log.wants(Level::Debug) {
+                    self.log_message("sending", server, opcode, opaque);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                let code = ret::of_refusal(&error);
+                self.note_error(code, &error);
+                Err(code)
+            }
+        }
+    }
+
+    /// Goes on where no event is left: the call is answered, or its time is over, or it waits.
+    fn advance(&mut self, op: &mut Op) {
+        let settled = if op.request_count > 0 {
+            self.active.iter().all(|active| active.first != op.first || active.outstanding == 0)
+        } else {
+            !self.driver.cluster.has_pending()
+        };
+        if settled {
+            if op.request_count > 0 {
+                self.active.retain(|active| active.first != op.first);
+                op.request_count = 0;
+            }
+            op.end(ret::OK);
+            return;
+        }
+        if op.over {
+            op.end(ret::AGAIN);
+            return;
+        }
+        let deadline = (op.deadline != Instant::FAR_FUTURE).then_some(op.deadline);
+        match self.driver.wait(op.now, deadline) {
+            Ok((waited, now)) => {
+                op.now = now;
+                let idle = waited == Waited::Nothing && self.driver.cluster.poll_deadline().is_none();
+                op.over = now >= op.deadline || idle;
+            }
+            Err(error) => {
+                self.note_error(ret::FAIL, &error);
+                op.end(ret::FAIL);
+            }
+        }
+    }
+
+    /// Keeps extras until the calls at work are done; where they are is returned.
+    pub(crate) fn keep_extras(&mut self, extras: Box<[[u8; 4]]>) -> *const [u8; 4] {
+        let place = extras.as_ptr();
+        self.extras.push(extras);
+        place
+    }
+}
+
+/// Runs a call from its outermost frame: only here the program's callbacks are called, while nothing is borrowed.
+///
+/// # Safety
+/// `mc` is NULL or a live handle; the pointers in `op` are what the program gave for them.
+pub(crate) unsafe fn run(mc: *mut omcache_t, op: &mut Op) -> c_int {
+    op.frame = std::ptr::from_mut(op) as usize;
+    loop {
+        let turn = guarded(Turn::Done(ret::FAIL), || {
+            // SAFETY: a live handle or NULL as the caller promises; no other reference to it is live between turns.
+            match unsafe { mc.as_mut() } {
+                Some(handle) => handle.turn(op),
+                None => Turn::Done(ret::INVALID),
+            }
+        });
+        match turn {
+            Turn::Done(result) => return result,
+            // SAFETY: the program gave the function for calls with this context; the text lives in the handle.
+            Turn::Log { func, context, level, text } => unsafe { func(context, level, text) },
+            Turn::Response { func, context, mut value } => {
+                // SAFETY: the program gave the function for calls with this context; the bytes that the value points to
+                // are held by the handle.
+                unsafe { func(mc, &raw mut value, context) }
+            }
+        }
+    }
+}
+
+/// A new handle without servers; NULL where memory is short.
+#[unsafe(no_mangle)]
+pub extern "C" fn omcache_init() -> *mut omcache_t {
+    guarded(std::ptr::null_mut(), || Box::into_raw(Box::new(Handle::new())))
+}
+
+/// Frees a handle and closes its connections. NULL is let pass.
+///
+/// # Safety
+/// `mc` is NULL or a handle that is not freed, and no call on it is at work.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn omcache_free(mc: *mut omcache_t) -> c_int {
+    if mc.is_null() {
+        return ret::INVALID;
+    }
+    guarded(ret::FAIL, || {
+        // SAFETY: it was made by Box::into_raw in omcache_init, and is not used again as the caller promises.
+        drop(unsafe { Box::from_raw(mc) });
+        ret::OK
+    })
+}

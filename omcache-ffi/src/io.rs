@@ -1,0 +1,192 @@
+//! Requests, answers, and the program's own event loop.
+
+use std::ffi::c_int;
+use std::ptr;
+use std::time::Duration;
+
+use crate::boundary::{put, with_handle};
+use crate::handle::run;
+use crate::op::Op;
+use crate::ret;
+use crate::types::{omcache_req_t, omcache_t, omcache_value_t};
+
+/// Submits requests (`submit`) or awaits them, and writes the counts back.
+///
+/// # Safety
+/// `mc` is NULL or a live handle; the arrays are NULL or as long as their counts say.
+unsafe fn exchange(
+    mc: *mut omcache_t,
+    submit: bool,
+    reqs: *mut omcache_req_t,
+    req_count: *mut usize,
+    values: *mut omcache_value_t,
+    value_count: *mut usize,
+    timeout_msec: i32,
+) -> c_int {
+    let read = |count: *mut usize| {
+        // SAFETY: not NULL, and readable as the caller promises.
+        if count.is_null() { 0 } else { unsafe { count.read() } }
+    };
+    let given = read(req_count);
+    if mc.is_null() || (submit && (reqs.is_null() || req_count.is_null())) || (!values.is_null() && value_count.is_null())
+    {
+        return ret::INVALID;
+    }
+    let awaits = !reqs.is_null() && given > 0;
+    let mut op = Op::new(timeout_msec);
+    op.submit = submit;
+    if awaits {
+        op.requests = reqs;
+        op.request_count = given;
+    }
+    if !values.is_null() {
+        op.values = values;
+        op.capacity = read(value_count);
+    }
+    if !submit && awaits {
+        // SAFETY: the program gave at least one request.
+        op.first = u32::from_ne_bytes(unsafe { (*reqs).header.opaque }.to_ne_bytes());
+        // SAFETY: a live handle; no other reference is live.
+        let known = unsafe {
+            with_handle(mc, |handle| {
+                let (first, count) = (op.first, op.request_count);
+                c_int::from(handle.active.iter().any(|active| active.first == first && active.count == count))
+            })
+        };
+        if known != 1 {
+            return ret::INVALID;
+        }
+    }
+    // SAFETY: as the caller promises.
+    let result = unsafe { run(mc, &mut op) };
+    // SAFETY: NULL or writable, as the caller promises.
+    unsafe {
+        put(req_count, op.request_count);
+        put(value_count, op.stored);
+    }
+    result
+}
+
+/// Sends, receives and waits; see `omcache_cdef.h`.
+///
+/// # Safety
+/// `mc` is NULL or a live handle; the arrays are NULL or as long as their counts say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn omcache_io(
+    mc: *mut omcache_t,
+    reqs: *mut omcache_req_t,
+    req_count: *mut usize,
+    values: *mut omcache_value_t,
+    value_count: *mut usize,
+    timeout_msec: i32,
+) -> c_int {
+    // SAFETY: as the caller promises.
+    unsafe { exchange(mc, false, reqs, req_count, values, value_count, timeout_msec) }
+}
+
+/// Submits requests, then behaves as `omcache_io`; see `omcache_cdef.h`.
+///
+/// # Safety
+/// As `omcache_io`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn omcache_command(
+    mc: *mut omcache_t,
+    reqs: *mut omcache_req_t,
+    req_count: *mut usize,
+    values: *mut omcache_value_t,
+    value_count: *mut usize,
+    timeout_msec: i32,
+) -> c_int {
+    // SAFETY: as the caller promises.
+    unsafe { exchange(mc, true, reqs, req_count, values, value_count, timeout_msec) }
+}
+
+/// Submits one request and returns its response's status; see `omcache_cdef.h`.
+///
+/// # Safety
+/// `mc` is NULL or a live handle; `req` is NULL or a request.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn omcache_command_status(
+    mc: *mut omcache_t,
+    req: *mut omcache_req_t,
+    timeout_msec: i32,
+) -> c_int {
+    let mut value = crate::deliver::bare_value(ret::OK);
+    // SAFETY: as the caller promises.
+    unsafe { one(mc, req, &mut value, timeout_msec) }
+}
+
+/// Submits one request; the result is its response's status.
+///
+/// # Safety
+/// As `omcache_command_status`.
+pub(crate) unsafe fn one(
+    mc: *mut omcache_t,
+    req: *mut omcache_req_t,
+    value: &mut omcache_value_t,
+    timeout_msec: i32,
+) -> c_int {
+    let (mut req_count, mut value_count) = (1, 1);
+    // SAFETY: as the caller promises, and the counts are this frame's.
+    let result = unsafe {
+        exchange(mc, true, req, &raw mut req_count, ptr::from_mut(value), &raw mut value_count, timeout_msec)
+    };
+    if result == ret::OK && value_count > 0 { value.status } else { result }
+}
+
+/// The descriptors that need attention; see `omcache_cdef.h`.
+///
+/// # Safety
+/// `mc` is NULL or a live handle; `nfds` and `poll_timeout` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn omcache_poll_fds(
+    mc: *mut omcache_t,
+    nfds: *mut c_int,
+    poll_timeout: *mut c_int,
+) -> *mut libc::pollfd {
+    if mc.is_null() || nfds.is_null() || poll_timeout.is_null() {
+        return ptr::null_mut();
+    }
+    let (mut fds, mut count, mut timeout) = (ptr::null_mut(), 0, 0);
+    // SAFETY: a live handle, no other reference is live.
+    let result = unsafe {
+        with_handle(mc, |handle| {
+            handle.driver.check_fork();
+            // Quiet requests get their answer by a NOOP behind them, which is only sent if somebody looks.
+            handle.driver.cluster.settle_quiet();
+            let now = handle.driver.now();
+            handle.driver.step(now);
+            handle.descriptors.clear();
+            handle.driver.descriptors(&mut handle.descriptors);
+            let events = |readable: bool, writable: bool| {
+                (if readable { libc::POLLIN } else { 0 }) | (if writable { libc::POLLOUT } else { 0 })
+            };
+            handle.poll_fds.clear();
+            handle.poll_fds.extend(handle.descriptors.iter().map(|descriptor| libc::pollfd {
+                fd: descriptor.fd,
+                events: events(descriptor.readable, descriptor.writable),
+                revents: 0,
+            }));
+            // Programs of 0.3's time do not know -1: where no timer runs, they are told the dead timeout.
+            let left = handle.driver.time_left().unwrap_or(handle.driver.cluster.config().dead_timeout);
+            timeout = c_int::try_from(round_up(left)).unwrap_or(c_int::MAX);
+            count = c_int::try_from(handle.poll_fds.len()).unwrap_or(c_int::MAX);
+            fds = handle.poll_fds.as_mut_ptr();
+            ret::OK
+        })
+    };
+    if result != ret::OK {
+        return ptr::null_mut();
+    }
+    // SAFETY: not NULL, and writable as the caller promises.
+    unsafe {
+        nfds.write(count);
+        poll_timeout.write(timeout);
+    }
+    fds
+}
+
+/// Whole milliseconds, not before the time is over.
+fn round_up(time: Duration) -> u128 {
+    time.as_nanos().div_ceil(1_000_000)
+}
