@@ -6,15 +6,22 @@ use bytes::{Buf, Bytes, BytesMut};
 const MIN_SPACE: usize = 16 * 1024;
 /// A fresh receive chunk, in bytes.
 const CHUNK: usize = 64 * 1024;
+/// Bytes that are zeroed at a time.
+const FILL: usize = 1024;
 /// A larger buffer is not kept when a connection gives it back.
 const MAX_KEPT: usize = 1024 * 1024;
 /// Buffers of each kind that are kept.
 const POOLED: usize = 16;
+/// Sent bytes that stand before the unsent ones at most, where those are fewer.
+const MAX_SENT: usize = 64 * 1024;
 
 /// Buffers that no connection uses now, and received bytes that the caller still looks at.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
+    /// Of [`CHUNK`] bytes, or what is left of that.
     chunks: Vec<BytesMut>,
+    /// Those that held one long message each.
+    large: Vec<BytesMut>,
     outgoing: Vec<BytesMut>,
     /// While true, received bytes stay where they are until [`Pool::release`].
     pub(crate) hold: bool,
@@ -24,21 +31,39 @@ pub(crate) struct Pool {
 impl Pool {
     /// A chunk with at least `space` initialised bytes.
     fn take_chunk(&mut self, space: usize) -> BytesMut {
+        if space > CHUNK {
+            return self.take_large(space);
+        }
         let mut chunk = self.chunks.pop().unwrap_or_default();
         if chunk.len() < space {
             // Reuses the whole allocation where no value refers to it any more. Zeroed, as reading into
             // uninitialised memory would take unsafe code.
-            let size = space.max(CHUNK);
             chunk.clear();
-            chunk.reserve(size);
-            chunk.resize(size, 0);
+            chunk.reserve(CHUNK);
+            chunk.resize(CHUNK, 0);
         }
         chunk
     }
 
+    /// A chunk with exactly `space` bytes, so that nothing but one message lies in it: a value that is taken out of
+    /// it then keeps no more than twice its own length alive.
+    #[cold]
+    fn take_large(&mut self, space: usize) -> BytesMut {
+        let fits = |chunk: &BytesMut| chunk.capacity() >= space && chunk.capacity() / 2 <= space;
+        let Some(at) = self.large.iter().position(fits) else { return BytesMut::zeroed(space) };
+        let mut chunk = self.large.swap_remove(at);
+        chunk.resize(space, 0);
+        chunk
+    }
+
     fn give_chunk(&mut self, chunk: BytesMut) {
-        if self.chunks.len() < POOLED && chunk.capacity() <= MAX_KEPT {
-            self.chunks.push(chunk);
+        // One without bytes left would only keep the memory of values that were taken out of it.
+        if chunk.is_empty() || chunk.capacity() > MAX_KEPT {
+            return;
+        }
+        let kept = if chunk.capacity() > CHUNK { &mut self.large } else { &mut self.chunks };
+        if kept.len() < POOLED {
+            kept.push(chunk);
         }
     }
 
@@ -47,7 +72,7 @@ impl Pool {
     }
 
     fn give_outgoing(&mut self, mut buffer: BytesMut) {
-        if self.outgoing.len() < POOLED && buffer.capacity() <= MAX_KEPT {
+        if self.outgoing.len() < POOLED && (1..=MAX_KEPT).contains(&buffer.capacity()) {
             buffer.clear();
             self.outgoing.push(buffer);
         }
@@ -72,8 +97,19 @@ impl Outgoing {
     pub(crate) fn append(&mut self, pool: &mut Pool) -> &mut BytesMut {
         if self.buffer.capacity() == 0 {
             self.buffer = pool.take_outgoing();
+        } else if self.sent >= MAX_SENT && self.sent >= self.len() {
+            self.compact();
         }
         &mut self.buffer
+    }
+
+    /// Forgets what was sent: else a stream that never runs dry would keep all of it.
+    #[cold]
+    fn compact(&mut self) {
+        let len = self.len();
+        self.buffer.copy_within(self.sent.., 0);
+        self.buffer.truncate(len);
+        self.sent = 0;
     }
 
     #[inline]
@@ -108,7 +144,17 @@ impl Outgoing {
     /// Cuts off and returns the last `count` bytes.
     pub(crate) fn split_tail(&mut self, count: usize) -> BytesMut {
         let at = self.buffer.len().saturating_sub(count).max(self.sent);
-        self.buffer.split_off(at)
+        let tail = self.buffer.split_off(at);
+        if self.is_empty() {
+            // What is left shares the tail's memory and would keep it.
+            self.forget();
+        }
+        tail
+    }
+
+    /// Drops everything, memory included.
+    pub(crate) fn forget(&mut self) {
+        *self = Self::default();
     }
 }
 
@@ -138,9 +184,11 @@ impl Incoming {
             self.buffer = pool.take_chunk(MIN_SPACE);
             (self.pos, self.filled) = (0, 0);
         }
-        let wanted = self.needed.max(MIN_SPACE);
+        let tail = self.filled - self.pos;
+        // A long message that is nearly there is not copied for the sake of one large read.
+        let wanted =
+            if tail > CHUNK / 2 && self.needed > 0 { self.needed } else { self.needed.max(MIN_SPACE) };
         if self.buffer.len() - self.filled < wanted {
-            let tail = self.filled - self.pos;
             let mut fresh = pool.take_chunk(tail + wanted);
             fresh[..tail].copy_from_slice(&self.buffer[self.pos..self.filled]);
             let old = std::mem::replace(&mut self.buffer, fresh);
@@ -157,13 +205,15 @@ impl Incoming {
     /// Takes `count` bytes as received into [`Incoming::space`].
     #[inline]
     pub(crate) fn received(&mut self, count: usize) {
-        self.filled = (self.filled + count).min(self.buffer.len());
+        let count = count.min(self.buffer.len() - self.filled);
         self.needed = 0;
-        if self.skip > 0 {
-            let skipped = self.skip.min(self.filled - self.pos);
-            self.pos += skipped;
-            self.skip -= skipped;
+        if self.skip >= count {
+            // Nobody looks at these, so the next ones may take their place.
+            self.skip -= count;
+            return;
         }
+        self.filled += count;
+        self.pos += std::mem::take(&mut self.skip);
     }
 
     /// Notes that the message at hand lacks `count` bytes.
@@ -206,7 +256,7 @@ impl Incoming {
     /// Gives the chunk back where everything in it is decoded.
     #[inline]
     pub(crate) fn settle(&mut self, pool: &mut Pool) {
-        if self.pos < self.filled || self.buffer.is_empty() {
+        if self.pos < self.filled {
             return;
         }
         let mut chunk = std::mem::take(&mut self.buffer);

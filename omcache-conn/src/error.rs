@@ -35,7 +35,9 @@ pub enum SubmitError {
     #[error("the request has no key to choose a server by")]
     NoKey,
     /// What waits to be sent and the request together would pass the limit.
-    #[error("a request of {needed} bytes does not fit: {queued} of at most {limit} bytes wait for server {server}")]
+    #[error(
+        "a request of {needed} bytes does not fit: {queued} of at most {limit} bytes wait for server {server}"
+    )]
     SendBufferFull {
         /// The server's index.
         server: usize,

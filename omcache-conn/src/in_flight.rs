@@ -41,6 +41,8 @@ pub(crate) enum Match {
 #[derive(Debug, Default)]
 pub(crate) struct InFlight {
     fifo: VecDeque<Entry>,
+    /// Bytes of all packets.
+    bytes: usize,
     loud: usize,
     quiet_run: usize,
 }
@@ -54,6 +56,7 @@ impl InFlight {
             self.loud += 1;
             self.quiet_run = 0;
         }
+        self.bytes += entry.len as usize;
         self.fifo.push_back(entry);
     }
 
@@ -84,16 +87,22 @@ impl InFlight {
         self.fifo.front()
     }
 
-    /// Looks for the request that a response with this opaque answers. Only quiet ones may stand before it.
+    /// Looks for the request that a response with this opaque answers. Only quiet ones may stand before it, and of the
+    /// stream's last `unsent` bytes, which are not sent, nothing can be answered.
     #[inline]
-    pub(crate) fn find(&self, opaque: u32) -> Match {
+    pub(crate) fn find(&self, opaque: u32, unsent: usize) -> Match {
+        let mut bytes = self.bytes;
         for (silent, entry) in self.fifo.iter().enumerate() {
+            if bytes <= unsent {
+                break;
+            }
             if entry.opaque == opaque {
                 return Match::Entry { silent };
             }
             if !entry.opcode.is_quiet() {
                 break;
             }
+            bytes -= entry.len as usize;
         }
         Match::None
     }
@@ -101,6 +110,7 @@ impl InFlight {
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<Entry> {
         let entry = self.fifo.pop_front()?;
+        self.bytes -= entry.len as usize;
         if entry.opcode.is_quiet() {
             // With no loud request in between, those before the end are the run itself.
             self.quiet_run = self.quiet_run.min(self.fifo.len());
@@ -133,6 +143,11 @@ impl InFlight {
         (count, total)
     }
 
+    /// The last `count` entries, the last one first.
+    pub(crate) fn last(&self, count: usize) -> impl Iterator<Item = &Entry> {
+        self.fifo.iter().rev().take(count)
+    }
+
     /// Takes out the last `count` entries, in order.
     pub(crate) fn split_tail(&mut self, count: usize) -> VecDeque<Entry> {
         let tail = self.fifo.split_off(self.fifo.len().saturating_sub(count));
@@ -141,6 +156,7 @@ impl InFlight {
     }
 
     fn recount(&mut self) {
+        self.bytes = self.fifo.iter().map(|entry| entry.len as usize).sum();
         self.loud = self.fifo.iter().filter(|entry| !entry.opcode.is_quiet()).count();
         self.quiet_run = self.fifo.iter().rev().take_while(|entry| entry.opcode.is_quiet()).count();
     }
@@ -160,11 +176,29 @@ mod tests {
         for (opaque, opcode) in [(1, Opcode::GETQ), (2, Opcode::SETQ), (3, Opcode::NOOP), (4, Opcode::GET)] {
             fifo.push(entry(opaque, opcode));
         }
-        assert_eq!(fifo.find(3), Match::Entry { silent: 2 });
-        assert_eq!(fifo.find(2), Match::Entry { silent: 1 });
-        assert_eq!(fifo.find(4), Match::None, "a loud request stands before it");
-        assert_eq!(fifo.find(9), Match::None);
+        assert_eq!(fifo.find(3, 0), Match::Entry { silent: 2 });
+        assert_eq!(fifo.find(2, 0), Match::Entry { silent: 1 });
+        assert_eq!(fifo.find(4, 0), Match::None, "a loud request stands before it");
+        assert_eq!(fifo.find(9, 0), Match::None);
         assert_eq!((fifo.loud(), fifo.quiet_run()), (2, 0));
+    }
+
+    #[test]
+    fn what_is_not_sent_is_not_answered() {
+        let mut fifo = InFlight::default();
+        for (opaque, opcode) in [(1, Opcode::GETQ), (2, Opcode::GETQ), (3, Opcode::NOOP)] {
+            fifo.push(Entry { opaque, len: 30, opcode, origin: Origin::Key });
+        }
+        assert_eq!(fifo.find(3, 29), Match::Entry { silent: 2 }, "one byte of it is sent");
+        assert_eq!(fifo.find(3, 30), Match::None);
+        assert_eq!(fifo.find(2, 30), Match::Entry { silent: 1 });
+        assert_eq!(fifo.find(2, 60), Match::None);
+        // What is left of an earlier packet that was answered before its end.
+        assert_eq!(fifo.find(1, 1000), Match::None);
+        fifo.pop();
+        assert_eq!((fifo.find(2, 59), fifo.find(2, 60)), (Match::Entry { silent: 0 }, Match::None));
+        fifo.split_tail(1);
+        assert_eq!((fifo.find(2, 29), fifo.find(2, 30)), (Match::Entry { silent: 0 }, Match::None));
     }
 
     #[test]

@@ -52,6 +52,7 @@ pub mod event;
 mod in_flight;
 mod instant;
 mod server;
+mod shared;
 
 pub use cluster::{Cluster, Interest, Target, Transmit};
 pub use config::Config;

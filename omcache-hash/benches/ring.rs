@@ -3,6 +3,8 @@
 //! `lookup/*` passes 1,000 keys of 16 bytes: microseconds there are nanoseconds a key.
 //! `hash/*` does the same with the hash function alone, to take from the former.
 
+#![allow(missing_docs, clippy::unwrap_used, reason = "nothing here is for others to use")]
+
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};

@@ -5,8 +5,7 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use core::fmt;
 
-use crate::MAX_SERVERS;
-use crate::distribution::{Distribution, Named, Placed, Placement};
+use crate::distribution::{Distribution, Named, Placed, Placement, check_count};
 use crate::error::BuildError;
 use crate::fingerprint;
 use crate::server::Server;
@@ -52,16 +51,11 @@ impl Continuum {
     ///
     /// # Errors
     ///
-    /// [`BuildError::TooManyServers`] beyond [`MAX_SERVERS`], [`BuildError::TooManyPoints`] and
+    /// [`BuildError::TooManyServers`] beyond [`MAX_SERVERS`](crate::MAX_SERVERS), [`BuildError::TooManyPoints`] and
     /// [`BuildError::NoPoints`] where the weights ask for too many points or none at all, and
     /// whatever a distribution of your own answers.
-    pub fn new(
-        distribution: &dyn Distribution,
-        servers: &[Server<'_>],
-    ) -> Result<Self, BuildError> {
-        if servers.len() > MAX_SERVERS {
-            return Err(BuildError::TooManyServers { given: servers.len(), most: MAX_SERVERS });
-        }
+    pub fn new(distribution: &dyn Distribution, servers: &[Server<'_>]) -> Result<Self, BuildError> {
+        check_count(servers)?;
         let named = distribution.as_named();
         let placement = if servers.is_empty() {
             Kind::Empty
@@ -124,7 +118,7 @@ impl Continuum {
     fn own_course<'a>(&'a self, own: &'a dyn Placement, key: &[u8]) -> (usize, Course<'a>) {
         let within = |server: usize| server.checked_rem(self.servers).unwrap_or(0);
         match own.on_ring(key) {
-            Some((ring, at)) => (within(ring.server(at)), Course::up(ring, at)),
+            Some((ring, hash)) => (within(ring.server(hash)), Course::Along(ring, hash)),
             None => (within(own.server(key)), Course::Own(own.walk(key))),
         }
     }

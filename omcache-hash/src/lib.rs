@@ -48,9 +48,9 @@ pub use self::continuum::Continuum;
 pub use self::distribution::{Distribution, Named, Placement, RingDistribution};
 pub use self::error::{BuildError, UnknownDistribution, UnknownHash};
 pub use self::hash::HashFunction;
-pub use self::ring::{MAX_POINTS, Ring};
+pub use self::ring::{MAX_POINTS, Ring, RingServers};
 pub use self::server::Server;
 pub use self::walk::Walk;
 
 /// The most servers that a [`Continuum`] holds.
-pub const MAX_SERVERS: usize = 1 << 20;
+pub const MAX_SERVERS: usize = 65_535;

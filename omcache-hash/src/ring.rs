@@ -3,60 +3,83 @@
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::iter::{Chain, FusedIterator};
+use core::slice;
 
+use crate::MAX_SERVERS;
 use crate::error::BuildError;
 
 /// The most points that a [`Ring`] holds.
-pub const MAX_POINTS: usize = u32::MAX as usize >> 2;
-
-// A look-up compares its way through a bucket of up to this many points, and halves a larger one.
-const LONG_BUCKET: u32 = 16;
-
-#[derive(Copy, Clone, Debug, Default)]
-struct Point {
-    hash: u32,
-    server: u32,
-}
+pub const MAX_POINTS: usize = 1 << 28;
 
 /// Points on a circle of 2^32 hashes, each belonging to a server.
 ///
-/// Points stand in the order of their hashes; points with equal hashes in the order in which they
-/// were given. The first `shift` cut off, a hash is the index of a bucket: the table says where in
-/// the sorted points each bucket begins, so that a look-up starts within a point or two of its goal.
+/// The point that has a hash is the first one at or after it, wrapping to the first of all. Of
+/// points with equal hashes, the one given first stands first.
 ///
 /// ```
 /// use omcache_hash::Ring;
 ///
 /// let ring = Ring::new([(100, 0), (200, 1), (200, 2), (300, 0)])?;
-/// assert_eq!(ring.server(ring.at_least(150)), 1); // the first of equal points
-/// assert_eq!(ring.server(ring.at_least(301)), 0); // round to the first point
-/// assert_eq!(ring.server(ring.at_most(299)), 2);
+/// assert_eq!(ring.server(150), 1); // the first of equal points
+/// assert_eq!(ring.server(300), 0);
+/// assert_eq!(ring.server(301), 0); // round to the first point
+/// let servers: Vec<usize> = ring.servers_from(150).collect();
+/// assert_eq!(servers, [1, 2, 0, 0]);
 /// # Ok::<(), omcache_hash::BuildError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Ring {
-    // Sorted, and after the last one the first one's server once more, at the greatest hash: a
-    // look-up beyond the last point ends there.
-    points: Box<[Point]>,
-    // Where each bucket begins in `points`; buckets beyond the greatest hash are left out.
-    starts: Box<[u32]>,
+    // One for each value of the hash's top bits, up to that of the last point.
+    cells: Box<[Cell]>,
     shift: u32,
-    // Whether some bucket is long, as the hashes of a poor function can make it.
-    skewed: bool,
+    // Whose the hashes behind the last point are.
+    first: u16,
+    points: Box<[Point]>,
 }
+
+#[derive(Copy, Clone, Debug, Default)]
+struct Point {
+    hash: u32,
+    server: u16,
+}
+
+// What a look-up needs of the points in one stretch of hashes, in eight bytes: mostly there is one
+// point at most, and the answer is found without touching the points.
+#[derive(Copy, Clone, Debug, Default)]
+struct Cell {
+    // Hashes up to here are `before`'s, those beyond it `after`'s.
+    split: u32,
+    before: u16,
+    after: u16,
+}
+
+// A cell of several points has this for servers, and `split` is the first one's place.
+const CROWDED: u16 = u16::MAX;
+const _: () = assert!(MAX_SERVERS <= CROWDED as usize);
+
+// From a crowded cell on, so many points are compared one by one before the rest is halved.
+const NEAR: usize = 8;
 
 impl Ring {
     /// A ring of the points `(hash, server)`.
     ///
     /// # Errors
     ///
-    /// [`BuildError::TooManyPoints`] beyond [`MAX_POINTS`]. A ring without points is no error: every
-    /// look-up in it gives server 0.
-    pub fn new(points: impl IntoIterator<Item = (u32, u32)>) -> Result<Self, BuildError> {
+    /// [`BuildError::TooManyPoints`] beyond [`MAX_POINTS`], [`BuildError::TooManyServers`] for a
+    /// server of [`MAX_SERVERS`] or more. A ring without points is no error: all hashes are
+    /// server 0's.
+    pub fn new(points: impl IntoIterator<Item = (u32, usize)>) -> Result<Self, BuildError> {
         let points = points.into_iter();
         let mut unsorted = Points::with_capacity(points.size_hint().0.min(MAX_POINTS));
         for (hash, server) in points {
-            unsorted.push(hash, server);
+            match u16::try_from(server) {
+                Ok(index) if server < MAX_SERVERS => unsorted.push(hash, index),
+                _ => {
+                    let given = server.saturating_add(1);
+                    return Err(BuildError::TooManyServers { given, most: MAX_SERVERS });
+                }
+            }
         }
         unsorted.into_ring()
     }
@@ -64,71 +87,67 @@ impl Ring {
     /// How many points there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.points.len().saturating_sub(1)
+        self.points.len()
     }
 
     /// Whether there is no point.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.points.is_empty()
     }
 
-    /// Where the first point stands whose hash is at least `hash`, wrapping to the first point of
-    /// all: 0 to `len()`, where `len()` is the wrapped one.
+    /// Whose the hash is.
     #[inline]
     #[must_use]
-    pub fn at_least(&self, hash: u32) -> usize {
-        let bucket = (hash >> self.shift) as usize;
-        let Some(&start) = self.starts.get(bucket) else {
-            return self.len();
+    pub fn server(&self, hash: u32) -> usize {
+        let Some(cell) = self.cells.get((hash >> self.shift) as usize) else {
+            return usize::from(self.first);
         };
-        if self.skewed {
-            return self.at_least_skewed(hash, bucket);
+        // Which of the two is as good as random, so this should be no branch.
+        let server = if hash > cell.split { cell.after } else { cell.before };
+        if server == CROWDED {
+            return self.crowded(hash, cell.split as usize);
         }
-        let mut at = start as usize;
-        // Mostly none or one point of the bucket lies below. Which one is as good as random, so the
-        // first step is an addition and not a branch.
-        if let Some(point) = self.points.get(at) {
-            at += usize::from(point.hash < hash);
-        }
-        while self.points.get(at).is_some_and(|point| point.hash < hash) {
-            at += 1;
-        }
-        at
+        usize::from(server)
     }
 
-    #[cold]
-    fn at_least_skewed(&self, hash: u32, bucket: usize) -> usize {
-        let start = self.starts.get(bucket).map_or(0, |&start| start as usize);
-        let end = self.starts.get(bucket + 1).map_or(self.len(), |&end| end as usize);
-        let within = self.points.get(start..end).unwrap_or_default();
-        start + within.partition_point(|point| point.hash < hash)
+    fn crowded(&self, hash: u32, start: usize) -> usize {
+        let points = self.points.get(start..).unwrap_or_default();
+        let (near, far) = points.split_at_checked(NEAR).unwrap_or((points, &[]));
+        let found = near.iter().find(|point| point.hash >= hash);
+        let found = found.or_else(|| far.get(far.partition_point(|point| point.hash < hash)));
+        usize::from(found.map_or(self.first, |point| point.server))
     }
 
-    /// Where the last point stands whose hash is at most `hash`, wrapping to the last point of all.
-    #[inline]
+    /// The servers of all points in their order, beginning with the point that has the hash: each
+    /// server as often as it has points. Finding the beginning takes time in proportion to the
+    /// logarithm of the points.
     #[must_use]
-    pub fn at_most(&self, hash: u32) -> usize {
-        let mut after = self.at_least(hash);
-        let end = self.len();
-        while after < end && self.points.get(after).is_some_and(|point| point.hash == hash) {
-            after += 1;
-        }
-        if after == 0 { end.saturating_sub(1) } else { after - 1 }
-    }
-
-    /// Whose the point is at that place, 0 to `len()`; beyond, and without points, server 0.
-    #[inline]
-    #[must_use]
-    pub fn server(&self, at: usize) -> usize {
-        self.points.get(at).map_or(0, |point| point.server as usize)
-    }
-
-    /// The points as `(hash, server)`, in order.
-    pub fn points(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
-        self.points.iter().take(self.len()).map(|point| (point.hash, point.server))
+    pub fn servers_from(&self, hash: u32) -> RingServers<'_> {
+        let from = self.points.partition_point(|point| point.hash < hash);
+        let (before, after) = self.points.split_at(from);
+        RingServers(after.iter().chain(before))
     }
 }
+
+/// The servers of a ring's points, once around; made by [`Ring::servers_from`].
+#[derive(Clone, Debug)]
+pub struct RingServers<'a>(Chain<slice::Iter<'a, Point>, slice::Iter<'a, Point>>);
+
+impl Iterator for RingServers<'_> {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        self.0.next().map(|point| usize::from(point.server))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl FusedIterator for RingServers<'_> {}
 
 /// Points on their way to a ring.
 pub(crate) struct Points(Vec<Point>);
@@ -139,7 +158,7 @@ impl Points {
     }
 
     #[inline]
-    pub(crate) fn push(&mut self, hash: u32, server: u32) {
+    pub(crate) fn push(&mut self, hash: u32, server: u16) {
         self.0.push(Point { hash, server });
     }
 
@@ -148,67 +167,77 @@ impl Points {
     }
 
     /// The same points, of other servers.
-    pub(crate) fn renumbered(mut self, server: impl Fn(u32) -> u32) -> Self {
+    pub(crate) fn renumbered(mut self, server: impl Fn(u16) -> u16) -> Self {
         for point in &mut self.0 {
             point.server = server(point.server);
         }
         self
     }
 
-    // One pass of a radix sort by the buckets, which leaves the table behind; then each bucket,
-    // mostly of one point or two, is put in order. All of it keeps equal hashes in the given order.
+    // One pass of a radix sort by cells; then each cell's points, mostly one or none, are put in
+    // order. All of it keeps equal hashes in the given order.
     pub(crate) fn into_ring(self) -> Result<Ring, BuildError> {
         let unsorted = self.0;
         if unsorted.len() > MAX_POINTS {
             return Err(BuildError::TooManyPoints { given: unsorted.len(), most: MAX_POINTS });
         }
         let greatest = unsorted.iter().map(|point| point.hash).max().unwrap_or_default();
-        // Between one and two buckets for a point, over the range that the hashes really use.
-        let wanted = usize::BITS - unsorted.len().leading_zeros();
+        // Two to four cells a point, over the range that the hashes really use: of 100 cells, less
+        // than nine are crowded then.
+        let wanted = (2 * unsorted.len()).next_power_of_two().trailing_zeros();
         let shift = (u32::BITS - greatest.leading_zeros()).saturating_sub(wanted);
-        let bucket = |point: &Point| (point.hash >> shift) as usize;
+        let cell_of = |point: &Point| (point.hash >> shift) as usize;
+        let cells = match unsorted.is_empty() {
+            true => 0,
+            false => (greatest >> shift) as usize + 1,
+        };
 
-        let mut starts: Vec<u32> = vec![0; bucket(&Point { hash: greatest, server: 0 }) + 1];
+        let mut ends: Vec<u32> = vec![0; cells];
         for point in &unsorted {
-            if let Some(count) = starts.get_mut(bucket(point)) {
+            if let Some(count) = ends.get_mut(cell_of(point)) {
                 *count += 1;
             }
         }
         let mut sum = 0;
-        let mut longest = 0;
-        for start in &mut starts {
-            let count = core::mem::replace(start, sum);
-            longest = longest.max(count);
-            sum += count;
+        for start in &mut ends {
+            sum += core::mem::replace(start, sum);
         }
-        let mut points = vec![Point::default(); unsorted.len() + 1];
+        let mut points = vec![Point::default(); unsorted.len()];
         for point in &unsorted {
-            if let Some(next) = starts.get_mut(bucket(point)) {
+            // Each start moves on to its cell's end as the cell is filled.
+            if let Some(next) = ends.get_mut(cell_of(point)) {
                 if let Some(place) = points.get_mut(*next as usize) {
                     *place = *point;
                 }
                 *next += 1;
             }
         }
-        // Filling has moved each start to its bucket's end: the next one's beginning.
-        let mut begin = 0;
-        for start in &mut starts {
-            let end = core::mem::replace(start, begin);
-            if let Some(bucket) = points.get_mut(begin as usize..end as usize) {
-                bucket.sort_by_key(|point| point.hash);
+        drop(unsorted);
+
+        let mut start = 0;
+        for &end in &ends {
+            if let Some(within) = points.get_mut(start..end as usize) {
+                within.sort_by_key(|point| point.hash);
             }
-            begin = end;
+            start = end as usize;
         }
-        let first = points.first().copied().unwrap_or_default();
-        if let Some(last) = points.last_mut() {
-            *last = Point { hash: u32::MAX, server: first.server };
-        }
-        Ok(Ring {
-            points: points.into_boxed_slice(),
-            starts: starts.into_boxed_slice(),
-            shift,
-            // With nothing cut off, a bucket's points are equal and a look-up ends at the first.
-            skewed: longest > LONG_BUCKET && shift > 0,
-        })
+        let first = points.first().map_or(0, |point| point.server);
+        let mut start = 0;
+        let cells = ends.iter().map(|&end| {
+            let within = points.get(start as usize..end as usize).unwrap_or_default();
+            let after = points.get(end as usize).map_or(first, |point| point.server);
+            let cell = match *within {
+                [] => Cell { split: 0, before: after, after },
+                [point] => Cell { split: point.hash, before: point.server, after },
+                [point, .., last] if point.hash == last.hash => {
+                    Cell { split: point.hash, before: point.server, after }
+                }
+                _ => Cell { split: start, before: CROWDED, after: CROWDED },
+            };
+            start = end;
+            cell
+        });
+        let cells = cells.collect();
+        Ok(Ring { cells, shift, first, points: points.into_boxed_slice() })
     }
 }

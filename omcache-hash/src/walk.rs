@@ -6,47 +6,26 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::iter::FusedIterator;
 
-use crate::distribution::Slots;
-use crate::ring::Ring;
+use crate::ring::{Ring, RingServers};
 
 /// How a walk goes on after its first server. Repeats are the walk's affair.
 pub(crate) enum Course<'a> {
     /// The servers after the first, in the given order.
     Following,
-    /// Up the ring: the place of the next point, and how many points are left.
-    Up { ring: &'a Ring, at: usize, left: usize },
-    /// Down the ring.
-    Down { ring: &'a Ring, at: usize, left: usize },
-    /// On through python-memcached's list.
-    Slots { slots: &'a Slots, at: usize, left: usize },
+    /// Along the ring from the point that has the hash, which is looked for only if the walk goes on.
+    Along(&'a Ring, u32),
+    /// Along the ring, the point being found.
+    AlongFrom(RingServers<'a>),
     /// As listed.
-    Listed(vec::IntoIter<u32>),
+    Listed(vec::IntoIter<u16>),
     /// As a user's own distribution has it.
     Own(Box<dyn Iterator<Item = usize> + Send + 'a>),
 }
 
-impl<'a> Course<'a> {
-    /// Up from that place, which is done.
-    #[inline]
-    pub(crate) fn up(ring: &'a Ring, at: usize) -> Self {
-        // The place behind the last point is the first point once more.
-        let at = if at >= ring.len() { 0 } else { at };
-        Self::Up { ring, at: at + 1, left: ring.len().saturating_sub(1) }
-    }
-
-    /// Down from that place, which is done.
-    pub(crate) fn down(ring: &'a Ring, at: usize) -> Self {
-        Self::Down { ring, at, left: ring.len().saturating_sub(1) }
-    }
-
-    /// On from that place in the list, which is done.
-    pub(crate) fn slots(slots: &'a Slots, at: usize) -> Self {
-        Self::Slots { slots, at: at + 1, left: slots.len().saturating_sub(1) }
-    }
-
+impl Course<'_> {
     /// As listed.
-    pub(crate) fn listed(order: Box<[u32]>) -> Self {
-        Self::Listed(Vec::from(order).into_iter())
+    pub(crate) fn listed(order: Vec<u16>) -> Self {
+        Self::Listed(order.into_iter())
     }
 }
 
@@ -54,26 +33,13 @@ impl Iterator for Course<'_> {
     type Item = usize;
 
     fn next(&mut self) -> Option<usize> {
+        if let Self::Along(ring, hash) = *self {
+            *self = Self::AlongFrom(ring.servers_from(hash));
+        }
         match self {
-            Self::Following => None,
-            Self::Up { ring, at, left } => {
-                *left = left.checked_sub(1)?;
-                let here = if *at >= ring.len() { 0 } else { *at };
-                *at = here + 1;
-                Some(ring.server(here))
-            }
-            Self::Down { ring, at, left } => {
-                *left = left.checked_sub(1)?;
-                *at = if *at == 0 { ring.len() } else { *at } - 1;
-                Some(ring.server(*at))
-            }
-            Self::Slots { slots, at, left } => {
-                *left = left.checked_sub(1)?;
-                let here = if *at >= slots.len() { 0 } else { *at };
-                *at = here + 1;
-                Some(slots.server(here))
-            }
-            Self::Listed(order) => order.next().map(|server| server as usize),
+            Self::Following | Self::Along(..) => None,
+            Self::AlongFrom(servers) => servers.next(),
+            Self::Listed(order) => order.next().map(usize::from),
             Self::Own(servers) => servers.next(),
         }
     }
@@ -84,11 +50,10 @@ impl Iterator for Course<'_> {
 ///
 /// | distribution | the order |
 /// |---|---|
-/// | rings | up the ring from the key; [`Dalli`](crate::Named::Dalli)'s down the ring |
+/// | rings | on along the ring; [`Dalli`](crate::Named::Dalli)'s downwards, like its look-up |
 /// | rendezvous | by descending score |
-/// | [`PythonMemcached`](crate::Named::PythonMemcached) | on through the list of slots |
-/// | the rest: modula, CRC-32, ch3 | the servers that follow in the given order |
-/// | your own | as [`Placement::walk`](crate::Placement::walk) has it |
+/// | the rest: remainders, ch3 | the servers that follow in the given order |
+/// | your own | as its [`Placement`](crate::Placement) has it |
 ///
 /// Servers without a point of their own come last, in the given order. A whole walk over a ring
 /// looks at each point at most once; it allocates only beyond 256 servers and for rendezvous and

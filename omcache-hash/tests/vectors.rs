@@ -3,6 +3,8 @@
 //! `OMCACHE_VECTORS` may name one more file of the same form: a JSON object a line with
 //! `distribution`, `servers` (`[host, port, weight]`), `keys` (hex) and `server_index`.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a line that does not parse is a failure")]
+
 use omcache_hash::{Continuum, Named, Server};
 use serde_json::Value;
 
@@ -37,10 +39,8 @@ fn check(text: &str) -> Outcome {
                 (server[0].as_str().unwrap().to_owned(), port, weight.try_into().unwrap())
             })
             .collect();
-        let servers: Vec<Server<'_>> = given
-            .iter()
-            .map(|(host, port, weight)| Server::new(host, port).with_weight(*weight))
-            .collect();
+        let servers: Vec<Server<'_>> =
+            given.iter().map(|(host, port, weight)| Server::new(host, port).with_weight(*weight)).collect();
         let Some(named) = Named::from_name(name) else {
             outcome.mismatches.push(format!("line {number}: unknown distribution {name}"));
             continue;

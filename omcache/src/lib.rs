@@ -54,3 +54,11 @@ pub use command::{Command, Delta, Item, Mode, Reply, Stored, Value};
 pub use driver::Descriptor;
 pub use error::{Error, ErrorKind};
 pub use expiration::Expiration;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct ProjectReadme;

@@ -1,23 +1,32 @@
 //! What the driver reports: time, look-ups, connects, bytes written and read, losses.
 
 use super::Cluster;
-use crate::connection::{Connection, ConnectionId, Follow, Shared, State};
+use crate::connection::{Connection, ConnectionId, Follow, State};
 use crate::error::Failure;
 use crate::event::LookupId;
 use crate::instant::Instant;
 use crate::server::Address;
+use crate::shared::Shared;
 
 impl Cluster {
+    /// Whether nothing is to be done now: no timer is due, no action waits, no bytes are to be written.
+    #[inline]
+    #[must_use]
+    pub fn rests(&self, now: Instant) -> bool {
+        self.woken.is_empty() && self.shared.actions.is_empty() && self.next_timer > now
+    }
+
     /// Tells the time: starts the handshakes that are wanted and fires the timers that are due. Cheap where there is
     /// nothing to do. Moments must not go back.
     #[inline]
     pub fn handle_time(&mut self, now: Instant) {
         self.shared.now = self.shared.now.max(now);
-        if !self.woken.is_empty() {
-            self.start_woken();
-        }
+        // Timers first: what they take from one server may need another one's handshake.
         if self.next_timer <= self.shared.now {
             self.fire_timers();
+        }
+        if !self.woken.is_empty() {
+            self.start_woken();
         }
     }
 
@@ -62,9 +71,7 @@ impl Cluster {
 
     /// Reports what a look-up found, or why it failed. One that nobody waits for any more is ignored.
     pub fn handle_resolved(&mut self, now: Instant, lookup: LookupId, result: Result<Vec<Address>, Failure>) {
-        let waits = |connection: &&Connection| {
-            matches!(connection.state, State::Resolving { lookup: waited, .. } if waited == lookup)
-        };
+        let waits = |connection: &&Connection| matches!(connection.state, State::Resolving { lookup: waited, .. } if waited == lookup);
         let Some(slot) = self.connections.iter().flatten().find(waits).map(|connection| connection.id) else {
             return;
         };

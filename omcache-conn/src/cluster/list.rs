@@ -8,8 +8,6 @@ use omcache_hash::{BuildError, Continuum, Distribution};
 use super::Cluster;
 use crate::connection::{Connection, ConnectionId, Follow};
 use crate::error::Failure;
-use crate::event::Outcome;
-use crate::in_flight::Origin;
 use crate::server::{Endpoint, Server};
 
 impl Cluster {
@@ -76,18 +74,10 @@ impl Cluster {
     fn remove(&mut self, slot: ConnectionId) {
         let Some((connection, shared)) = self.parts(slot) else { return };
         connection.index = None;
-        let (entries, mut packets) = connection.take_unsent();
+        let unsent = connection.take_unsent();
         connection.settle_sent(&Failure::Removed, shared);
         connection.close(shared);
-        for entry in entries {
-            let packet = packets.split_to((entry.len as usize).min(packets.len()));
-            if entry.origin == Origin::Key && self.requeue(entry, &packet).is_ok() {
-                continue;
-            }
-            if let Some((connection, shared)) = self.parts(slot) {
-                connection.settle(entry, Outcome::NotSent(Failure::Removed), shared);
-            }
-        }
+        self.reroute(slot, unsent, true, &Failure::Removed);
         self.follow(slot, Follow::Nothing);
         self.readable.retain(|&other| other != slot);
         self.woken.retain(|&other| other != slot);

@@ -9,16 +9,16 @@ use std::sync::Arc;
 
 use omcache_hash::{Continuum, Distribution, Named};
 use omcache_proto::EncodeError;
-use omcache_proto::binary::{Opcode, RequestPacket};
 use omcache_proto::Request;
+use omcache_proto::binary::{Opcode, RequestPacket};
 
 use crate::config::Config;
-use crate::connection::{Connection, ConnectionId, Follow, ServerStatus, Shared};
+use crate::connection::{Connection, ConnectionId, Follow, ServerStatus};
 use crate::error::{Failure, SubmitError};
-use crate::event::Outcome;
 use crate::in_flight::{Entry, Origin};
 use crate::instant::Instant;
 use crate::server::Server;
+use crate::shared::Shared;
 
 pub use output::{Interest, Transmit};
 
@@ -150,10 +150,10 @@ impl Cluster {
         len: usize,
         encode: impl FnOnce(u32, &mut bytes::BytesMut) -> Result<(), EncodeError>,
     ) -> Result<u32, SubmitError> {
-        let Some(Some(connection)) = self.connections.get_mut(slot.index()) else {
-            return Err(SubmitError::NoServers { total: self.order.len() });
+        let Self { connections, shared, woken, active, order, .. } = self;
+        let Some(Some(connection)) = connections.get_mut(slot.index()) else {
+            return Err(SubmitError::NoServers { total: order.len() });
         };
-        let shared = &mut self.shared;
         let (queued, limit) = (connection.outgoing.len(), shared.config.send_limit);
         if len > limit - queued.min(limit) {
             let server = connection.index.unwrap_or_default();
@@ -170,8 +170,15 @@ impl Cluster {
             connection.settle_quiet(shared);
         }
         self.last_server = connection.index.unwrap_or_default();
-        self.wake(slot);
-        self.activate(slot);
+        // As wake and activate do, without looking the connection up again.
+        if !connection.woken {
+            connection.woken = true;
+            woken.push(slot);
+        }
+        if connection.active_at == usize::MAX {
+            connection.active_at = active.len();
+            active.push(slot);
+        }
         Ok(opaque)
     }
 
@@ -190,19 +197,25 @@ impl Cluster {
     /// Takes back those of `count` requests from `first` on that are not sent: no event will tell of them. Each is named
     /// to `not_sent`. Those that are sent, at least in part, may be carried out, and their events are still to come.
     pub fn cancel(&mut self, first: u32, count: u32, mut not_sent: impl FnMut(u32)) {
-        for at in 0..self.active.len() {
-            let Some(&slot) = self.active.get(at) else { break };
+        let is_meant =
+            |entry: &Entry| entry.origin != Origin::Internal && entry.opaque.wrapping_sub(first) < count;
+        for slot in self.active.clone() {
             let Some((connection, shared)) = self.parts(slot) else { continue };
+            if !connection.has_unsent(is_meant) {
+                continue;
+            }
             let (entries, mut packets) = connection.take_unsent();
             for entry in entries {
                 let packet = packets.split_to((entry.len as usize).min(packets.len()));
-                if entry.origin != Origin::Internal && entry.opaque.wrapping_sub(first) < count {
+                if is_meant(&entry) {
                     not_sent(entry.opaque);
                     continue;
                 }
                 connection.outgoing.append(&mut shared.pool).extend_from_slice(&packet);
                 connection.in_flight.push(entry);
             }
+            connection.taken_back();
+            self.follow(slot, Follow::Nothing);
         }
     }
 
@@ -212,6 +225,8 @@ impl Cluster {
         for slot in self.active.clone() {
             if let Some((connection, shared)) = self.parts(slot) {
                 connection.settle_unsent(&Failure::Discarded, shared);
+                connection.taken_back();
+                self.follow(slot, Follow::Nothing);
             }
         }
     }
@@ -332,7 +347,7 @@ impl Cluster {
         match follow {
             Follow::Nothing => {}
             Follow::Wake => self.wake(slot),
-            Follow::Divert => self.divert(slot),
+            Follow::Divert { again } => self.divert(slot, again),
         }
         let Some(connection) = self.connection(slot) else { return };
         let (active, deadline) = (connection.is_active(), connection.deadline(&self.shared.config));
@@ -347,35 +362,11 @@ impl Cluster {
     }
 
     /// Hands what waits for a disabled server to the next live server of each key.
-    fn divert(&mut self, slot: ConnectionId) {
+    fn divert(&mut self, slot: ConnectionId, again: bool) {
         let Some((connection, _)) = self.parts(slot) else { return };
-        let (entries, mut packets) = connection.take_unsent();
+        let unsent = connection.take_unsent();
         let failure = connection.last_failure.clone().unwrap_or(Failure::NoServers);
-        for entry in entries {
-            let packet = packets.split_to((entry.len as usize).min(packets.len()));
-            let refused = match entry.origin {
-                Origin::Key => match self.requeue(entry, &packet) {
-                    Ok(()) => continue,
-                    Err(refused) => refused,
-                },
-                Origin::Server | Origin::Internal => failure.clone(),
-            };
-            if let Some((connection, shared)) = self.parts(slot) {
-                connection.settle(entry, Outcome::NotSent(refused), shared);
-            }
-        }
-    }
-
-    fn requeue(&mut self, entry: Entry, packet: &[u8]) -> Result<(), Failure> {
-        let slot = self.slot_for_packet(packet).ok_or(Failure::NoServers)?;
-        let (connection, shared) = self.parts(slot).ok_or(Failure::NoServers)?;
-        if packet.len() > shared.config.send_limit.saturating_sub(connection.outgoing.len()) {
-            return Err(Failure::SendBufferFull);
-        }
-        connection.outgoing.append(&mut shared.pool).extend_from_slice(packet);
-        connection.in_flight.push(entry);
-        self.wake(slot);
-        self.activate(slot);
-        Ok(())
+        // Two servers that hang while they are tried again would hand it to and fro for ever.
+        self.reroute(slot, unsent, !again, &failure);
     }
 }

@@ -1,11 +1,12 @@
 //! What the driver is told: things to do, bytes to write, what to wait for, events.
 
 use super::Cluster;
-use crate::connection::{ConnectionId, Follow, Message, Queued, State};
+use crate::connection::{ConnectionId, Follow, Message, State};
 use crate::error::Failure;
 use crate::event::{Action, Event, Outcome, Response, ServerChange, Settled};
 use crate::in_flight::Origin;
 use crate::instant::Instant;
+use crate::shared::Queued;
 
 /// Bytes to be written to a connection's socket.
 #[derive(Debug)]
@@ -29,7 +30,12 @@ pub struct Interest {
 
 enum Next {
     Queued(Queued),
-    Answer { connection: ConnectionId, server: usize, header: omcache_proto::binary::ResponseHeader, start: usize },
+    Answer {
+        connection: ConnectionId,
+        server: usize,
+        header: omcache_proto::binary::ResponseHeader,
+        start: usize,
+    },
 }
 
 impl Cluster {
@@ -70,7 +76,13 @@ impl Cluster {
     /// The moment at which [`Cluster::handle_time`] is to be called at the latest; none where no timer runs.
     #[must_use]
     pub fn poll_deadline(&self) -> Option<Instant> {
-        let timers = self.active.iter().filter_map(|&slot| self.connection(slot)?.deadline(&self.shared.config));
+        let timers = self.active.iter().filter_map(|&slot| {
+            let connection = self.connection(slot)?;
+            if connection.wants_handshake() {
+                return Some(self.shared.now);
+            }
+            connection.deadline(&self.shared.config)
+        });
         timers.min()
     }
 
@@ -93,9 +105,10 @@ impl Cluster {
     /// Whether an answer is owed, or something waits to be sent.
     #[must_use]
     pub fn has_pending(&self) -> bool {
-        self.active.iter().filter_map(|&slot| self.connection(slot)).any(|connection| {
-            connection.in_flight.loud() > 0 || !connection.outgoing.is_empty()
-        })
+        self.active
+            .iter()
+            .filter_map(|&slot| self.connection(slot))
+            .any(|connection| connection.in_flight.loud() > 0 || !connection.outgoing.is_empty())
     }
 
     /// Whether a handshake is under way, whose end may change where a key goes.
@@ -123,8 +136,8 @@ impl Cluster {
     #[inline]
     fn next_event(&mut self) -> Option<Next> {
         loop {
-            if let Some(queued) = self.shared.events.pop_front() {
-                return Some(Next::Queued(queued));
+            if !self.shared.events.is_empty() {
+                return self.shared.events.pop_front().map(Next::Queued);
             }
             let slot = *self.readable.last()?;
             let Some((connection, shared)) = self.parts(slot) else {
@@ -142,8 +155,11 @@ impl Cluster {
                 }
                 Message::None => {
                     connection.incoming.settle(&mut shared.pool);
+                    let rests = !connection.is_active();
                     self.readable.pop();
-                    self.follow(slot, Follow::Nothing);
+                    if rests {
+                        self.deactivate(slot);
+                    }
                     continue;
                 }
                 Message::Ready => {

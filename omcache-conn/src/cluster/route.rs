@@ -1,10 +1,15 @@
 //! Which server takes a request: the key's own, or the next live one in ring order.
 
+use std::collections::VecDeque;
+
+use bytes::BytesMut;
 use omcache_proto::binary::{Decoded, HEADER_LEN, RequestHeader};
 
-use super::{Cluster, Target};
+use super::{Cluster, MAX_QUIET_RUN, Target};
 use crate::connection::{ConnectionId, State};
-use crate::error::SubmitError;
+use crate::error::{Failure, SubmitError};
+use crate::event::Outcome;
+use crate::in_flight::{Entry, Origin};
 
 impl Cluster {
     #[inline]
@@ -12,7 +17,7 @@ impl Cluster {
         match target {
             Target::Key => {
                 let key = key.ok_or(SubmitError::NoKey)?;
-                self.slot_for_key(key).ok_or(SubmitError::NoServers { total: self.order.len() })
+                self.slot_for_key(key, |slot| self.is_retrying(slot)).ok_or(SubmitError::NoServers { total: self.order.len() })
             }
             Target::Server(server) => {
                 let total = self.order.len();
@@ -26,12 +31,12 @@ impl Cluster {
     }
 
     #[inline]
-    fn slot_for_key(&self, key: &[u8]) -> Option<ConnectionId> {
+    fn slot_for_key(&self, key: &[u8], last_resort: impl Fn(ConnectionId) -> bool) -> Option<ConnectionId> {
         let slot = *self.order.get(self.continuum.server(key)?)?;
         if self.takes_keys(slot) {
             return Some(slot);
         }
-        self.next_slot(key)
+        self.next_slot(key, last_resort)
     }
 
     #[inline]
@@ -42,9 +47,9 @@ impl Cluster {
     /// Where no server takes keys, one that is being tried again is better than a refusal: the request waits for the
     /// handshake, no longer than the dead timeout.
     #[cold]
-    fn next_slot(&self, key: &[u8]) -> Option<ConnectionId> {
+    fn next_slot(&self, key: &[u8], last_resort: impl Fn(ConnectionId) -> bool) -> Option<ConnectionId> {
         let slots = || self.continuum.walk(key).filter_map(|server| self.order.get(server).copied());
-        slots().find(|&slot| self.takes_keys(slot)).or_else(|| slots().find(|&slot| self.is_retrying(slot)))
+        slots().find(|&slot| self.takes_keys(slot)).or_else(|| slots().find(|&slot| last_resort(slot)))
     }
 
     fn is_retrying(&self, slot: ConnectionId) -> bool {
@@ -63,9 +68,74 @@ impl Cluster {
         self.continuum.walk(key).find(takes_keys)
     }
 
-    pub(super) fn slot_for_packet(&self, packet: &[u8]) -> Option<ConnectionId> {
-        let Ok(Decoded::Complete { message, .. }) = RequestHeader::parse(packet) else { return None };
-        let key = HEADER_LEN + usize::from(message.extras_len);
-        self.slot_for_key(packet.get(key..key + usize::from(message.key_len))?)
+    /// Hands requests that `from` did not send to the next live server of each key; where there is none, and `retry`
+    /// allows it, to one that is being tried again.
+    pub(super) fn reroute(
+        &mut self,
+        from: ConnectionId,
+        (entries, mut packets): (VecDeque<Entry>, BytesMut),
+        retry: bool,
+        failure: &Failure,
+    ) {
+        let mut quiet = Vec::new();
+        for entry in entries {
+            let packet = packets.split_to((entry.len as usize).min(packets.len()));
+            let refused = match entry.origin {
+                Origin::Key => match self.requeue(from, entry, &packet, retry) {
+                    Ok(slot) => {
+                        if entry.opcode.is_quiet() && quiet.last() != Some(&slot) {
+                            quiet.push(slot);
+                        }
+                        continue;
+                    }
+                    Err(_) if *failure == Failure::Removed => Failure::Removed,
+                    Err(refused) => refused,
+                },
+                Origin::Server => failure.clone(),
+                // The quiet requests before it are settled where they went.
+                Origin::Internal => {
+                    for slot in quiet.drain(..) {
+                        if let Some((connection, shared)) = self.parts(slot) {
+                            connection.settle_quiet(shared);
+                        }
+                    }
+                    continue;
+                }
+            };
+            if let Some((connection, shared)) = self.parts(from) {
+                connection.settle(entry, Outcome::NotSent(refused), shared);
+            }
+        }
     }
+
+    fn requeue(
+        &mut self,
+        from: ConnectionId,
+        entry: Entry,
+        packet: &[u8],
+        retry: bool,
+    ) -> Result<ConnectionId, Failure> {
+        let last_resort = |slot| retry && slot != from && self.is_retrying(slot);
+        let slot =
+            key_of(packet).and_then(|key| self.slot_for_key(key, last_resort)).ok_or(Failure::NoServers)?;
+        let (connection, shared) = self.parts(slot).ok_or(Failure::NoServers)?;
+        if packet.len() > shared.config.send_limit.saturating_sub(connection.outgoing.len()) {
+            return Err(Failure::SendBufferFull);
+        }
+        connection.outgoing.append(&mut shared.pool).extend_from_slice(packet);
+        connection.in_flight.push(entry);
+        if connection.in_flight.quiet_run() >= MAX_QUIET_RUN {
+            connection.settle_quiet(shared);
+        }
+        self.wake(slot);
+        self.activate(slot);
+        Ok(slot)
+    }
+}
+
+/// The key of a request on the wire.
+fn key_of(packet: &[u8]) -> Option<&[u8]> {
+    let Ok(Decoded::Complete { message, .. }) = RequestHeader::parse(packet) else { return None };
+    let key = HEADER_LEN + usize::from(message.extras_len);
+    packet.get(key..key + usize::from(message.key_len))
 }

@@ -99,7 +99,11 @@ impl Ledger {
         let Some(record) = self.requests.get_mut(&executed.opaque) else { return };
         let (opaque, executed) = (executed.opaque, executed.clone());
         assert!(record.written, "request {opaque} is carried out and was not sent");
-        assert_eq!((record.opcode, &record.key), (executed.opcode, &executed.key), "request {opaque} changed");
+        assert_eq!(
+            (record.opcode, &record.key),
+            (executed.opcode, &executed.key),
+            "request {opaque} changed"
+        );
         assert!(record.executed.is_none(), "request {opaque} is carried out twice");
         assert!(
             !matches!(record.fate, Fate::Cancelled | Fate::Settled(Outcome::NotSent(_))),
@@ -148,7 +152,9 @@ impl Ledger {
                 assert!(opcode.is_quiet(), "request {opaque} is not quiet");
                 assert_eq!(verdict, Some(&Verdict::Silent), "request {opaque} is silent without being so");
             }
-            Outcome::NotSent(_) => assert!(!record.written, "request {opaque} was sent, and is said not to be"),
+            Outcome::NotSent(_) => {
+                assert!(!record.written, "request {opaque} was sent, and is said not to be")
+            }
             Outcome::Unknown(_) if record.written => {}
             Outcome::Unknown(_) => {
                 // The one request of a connection that broke off within its header.
@@ -164,7 +170,9 @@ impl Ledger {
     }
 
     pub(crate) fn cancelled(&mut self, opaque: u32) {
-        let Some(record) = self.requests.get_mut(&opaque) else { panic!("{opaque} is cancelled and unknown") };
+        let Some(record) = self.requests.get_mut(&opaque) else {
+            panic!("{opaque} is cancelled and unknown")
+        };
         assert_eq!(record.fate, Fate::Pending, "request {opaque} is cancelled after its end");
         assert!(!record.written, "request {opaque} was sent, and is taken back");
         record.fate = Fate::Cancelled;

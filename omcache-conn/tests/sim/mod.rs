@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use omcache_conn::{
-    Action, Address, Cluster, Config, ConnectionId, Event, Failure, Health, Instant, LookupId, Server, ServerChange,
-    SubmitError, Target,
+    Action, Address, Cluster, Config, ConnectionId, Event, Failure, Health, Instant, LookupId, Server,
+    ServerChange, SubmitError, Target,
 };
 use omcache_proto::binary::HEADER_LEN;
 use omcache_proto::{Key, Request, StoreMode};
@@ -154,7 +154,10 @@ impl World {
         let mut value = format!("{key}@{}:", self.sequence).into_bytes();
         value.resize(value.len() + len, b'x');
         let key = Key::new(key.as_bytes()).unwrap();
-        self.submit(target, &Request::Store { mode, key, value: &value, flags: 7, expiration: 0, cas: 0, quiet })
+        self.submit(
+            target,
+            &Request::Store { mode, key, value: &value, flags: 7, expiration: 0, cas: 0, quiet },
+        )
     }
 
     #[track_caller]
@@ -329,7 +332,8 @@ impl World {
         let peer = peer.unwrap_or_else(|| panic!("there is no server at {to}"));
         let now = self.now;
         self.connects.push((now, peer));
-        let of = (0..self.cluster.server_count()).find(|&of| self.cluster.connection_of(of) == Some(connection));
+        let of =
+            (0..self.cluster.server_count()).find(|&of| self.cluster.connection_of(of) == Some(connection));
         let endpoint = self.cluster.server(of.expect("a connection of a server")).unwrap().to_string();
         let phase = match self.peers[peer].mode {
             Mode::Refusing => Phase::Refused,
@@ -488,7 +492,8 @@ impl World {
                 self.perform();
                 continue;
             }
-            let has_room = socket.phase == Phase::Reset || self.peers[socket.peer].window > socket.input.len();
+            let has_room =
+                socket.phase == Phase::Reset || self.peers[socket.peer].window > socket.input.len();
             if interest.writable && socket.blocked && has_room {
                 socket.blocked = false;
                 self.cluster.handle_writable(connection);
@@ -533,7 +538,9 @@ impl World {
                     self.lookups.push((lookup, host));
                     continue;
                 }
-                Some(Name::Found(peers)) => Ok(peers.iter().map(|&peer| Address::Ip(address(peer))).collect()),
+                Some(Name::Found(peers)) => {
+                    Ok(peers.iter().map(|&peer| Address::Ip(address(peer))).collect())
+                }
                 Some(Name::Fails) | None => Err(Failure::Lookup { message: "no such name".into() }),
             };
             moved = true;

@@ -5,7 +5,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use omcache_proto::binary::{Decoded, HEADER_LEN, Opcode, RequestPacket, ResponsePacket, Status, decode_request};
+use omcache_proto::binary::{
+    Decoded, HEADER_LEN, Opcode, RequestPacket, ResponsePacket, Status, decode_request,
+};
 use omcache_proto::{ConcatMode, CounterMode, Request, StoreMode};
 
 /// The longest request body that a server takes.
@@ -177,7 +179,12 @@ impl Peer {
         Some((executed, closes))
     }
 
-    fn execute(&mut self, packet: &RequestPacket<'_>, request: &Request<'_>, output: &mut BytesMut) -> Verdict {
+    fn execute(
+        &mut self,
+        packet: &RequestPacket<'_>,
+        request: &Request<'_>,
+        output: &mut BytesMut,
+    ) -> Verdict {
         let answer = |status: Status, extras: &[u8], key: &[u8], value: &[u8], output: &mut BytesMut| {
             let (opcode, opaque) = (packet.opcode, packet.opaque);
             let quiet = match opcode.is_quiet_on_miss() {
@@ -228,7 +235,8 @@ impl Peer {
                 let number = match self.store.get(key.as_bytes()) {
                     None => Some(initial),
                     Some(stored) => {
-                        let number = std::str::from_utf8(stored).ok().and_then(|text| text.parse::<u64>().ok());
+                        let number =
+                            std::str::from_utf8(stored).ok().and_then(|text| text.parse::<u64>().ok());
                         number.map(|number| match mode {
                             CounterMode::Increment => number.wrapping_add(delta),
                             CounterMode::Decrement => number.saturating_sub(delta),
@@ -278,14 +286,18 @@ impl Peer {
         let answer = &mut output[from..];
         match lie {
             Lie::Opaque => answer[12] ^= 0x40,
-            Lie::Opcode => answer[1] = if answer[1] == Opcode::VERSION.0 { Opcode::NOOP.0 } else { Opcode::VERSION.0 },
+            Lie::Opcode => {
+                answer[1] = if answer[1] == Opcode::VERSION.0 { Opcode::NOOP.0 } else { Opcode::VERSION.0 }
+            }
             Lie::Magic => answer[0] = 0x80,
             Lie::DataType => answer[5] = 1,
             Lie::Lengths => {
                 answer[2..5].fill(0xff);
                 answer[8..12].copy_from_slice(&3_u32.to_be_bytes());
             }
-            Lie::Garbage => answer[..HEADER_LEN].copy_from_slice(b"ERROR out of memory\r\n...."[..24].try_into().unwrap()),
+            Lie::Garbage => {
+                answer[..HEADER_LEN].copy_from_slice(b"ERROR out of memory\r\n...."[..24].try_into().unwrap())
+            }
             Lie::Huge => answer[8..12].copy_from_slice(&0xffff_fff0_u32.to_be_bytes()),
             Lie::Status => answer[6..8].copy_from_slice(&Status::INTERNAL_ERROR.0.to_be_bytes()),
             Lie::Unasked => {

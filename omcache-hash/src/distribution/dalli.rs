@@ -1,24 +1,35 @@
 //! Dalli's ring: SHA-1 points, CRC-32 keys, and the point at or below the key.
 
+use alloc::vec::Vec;
+
 use super::point_name::{PointName, full_name};
-use crate::hash::sha1_word;
+use crate::hash::{crc32, sha1_word};
 use crate::ring::Points;
 use crate::server::Server;
 
 const POINTS: u64 = 160;
+
+// Dalli takes the last of the points at or below the hash. With all bits turned over, points and
+// keys, and the servers in reverse, that is the first point at or after it, as on every other ring.
 
 /// The points: 160 a server, or in proportion to its weight.
 pub(crate) fn points(servers: &[Server<'_>]) -> Points {
     let total: u64 = servers.iter().map(|server| u64::from(server.weight)).sum();
     let mut points = Points::with_capacity(servers.len().saturating_mul(POINTS as usize));
     let mut name = PointName::new();
-    for (index, server) in (0..).zip(servers) {
+    for (index, server) in (0..).zip(servers).collect::<Vec<_>>().into_iter().rev() {
         name.begin(format_args!("{}:", full_name(server)));
         for number in 0..points_of(server.weight, total, servers.len() as u64) {
-            points.push(sha1_word(name.numbered(number)), index);
+            points.push(!sha1_word(name.numbered(number)), index);
         }
     }
     points
+}
+
+/// The hash of a key.
+#[inline]
+pub(crate) fn key_hash(key: &[u8]) -> u32 {
+    !crc32(key)
 }
 
 // An integer product divided as a double and cut off; 0 where there is no weight at all.

@@ -15,6 +15,7 @@ mod twemproxy;
 
 use alloc::boxed::Box;
 
+use crate::MAX_SERVERS;
 use crate::error::BuildError;
 use crate::ring::Ring;
 use crate::server::Server;
@@ -23,7 +24,6 @@ pub use self::named::Named;
 pub use self::own::RingDistribution;
 pub(crate) use self::placed::Placed;
 pub(crate) use self::point_name::Decimal;
-pub(crate) use self::python_memcached::Slots;
 
 /// A rule that says which server has a key, before it knows the servers.
 ///
@@ -93,10 +93,18 @@ pub trait Placement: Send + Sync {
         Box::new(core::iter::once(self.server(key)))
     }
 
-    /// The ring on which the key is looked up and its place there ([`Ring::at_least`]), if there is
-    /// one: a walk then goes on along the ring from that place, and needs no allocation.
-    fn on_ring(&self, key: &[u8]) -> Option<(&Ring, usize)> {
+    /// The ring that the key is looked up in and its hash there, if there is a ring: a walk then goes
+    /// on along it ([`Ring::servers_from`]), and needs no allocation.
+    fn on_ring(&self, key: &[u8]) -> Option<(&Ring, u32)> {
         let _ = key;
         None
+    }
+}
+
+// Within what an index of 16 bits can tell apart.
+pub(crate) fn check_count(servers: &[Server<'_>]) -> Result<(), BuildError> {
+    match servers.len() {
+        given if given > MAX_SERVERS => Err(BuildError::TooManyServers { given, most: MAX_SERVERS }),
+        _ => Ok(()),
     }
 }

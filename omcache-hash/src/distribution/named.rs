@@ -9,7 +9,7 @@ use core::str::FromStr;
 use super::ketama::{self, Names};
 use super::python_memcached::Slots;
 use super::rendezvous::Nodes;
-use super::{Distribution, Placed, Placement, dalli, spymemcached, twemproxy};
+use super::{Distribution, Placed, Placement, check_count, dalli, spymemcached, twemproxy};
 use crate::error::{BuildError, UnknownDistribution};
 use crate::hash::HashFunction;
 use crate::ring::Ring;
@@ -140,9 +140,7 @@ impl Named {
     /// Every distribution, with every hash function; twemproxy's without a hash tag.
     pub fn all() -> impl Iterator<Item = Self> {
         let by_hash = [Self::KetamaBy, Self::KetamaWeightedBy, Self::Modula];
-        SINGLE.into_iter().chain(
-            by_hash.into_iter().flat_map(|kind| HashFunction::ALL.into_iter().map(kind)),
-        )
+        SINGLE.into_iter().chain(by_hash.into_iter().flat_map(|kind| HashFunction::ALL.into_iter().map(kind)))
     }
 
     /// The distribution of that name; `None` for an unknown one. Names are exact, in lower case.
@@ -239,6 +237,7 @@ impl Named {
 
     /// The distribution over these servers, of which there is at least one.
     pub(crate) fn place(self, servers: &[Server<'_>]) -> Result<Placed, BuildError> {
+        check_count(servers)?;
         let keys_by = |ring, function| match function {
             HashFunction::OneAtATime => Placed::OneAtATime(ring),
             _ => Placed::Ring(ring, function),
@@ -258,9 +257,7 @@ impl Named {
             Self::KetamaPre1010 => weighted(Names::Libmemcached, HashFunction::OneAtATime)?,
             Self::KetamaWeightedBy(function) => weighted(Names::Libmemcached, function)?,
             Self::Omcache03KetamaWeighted => weighted(Names::Equal, HashFunction::Md5)?,
-            Self::Omcache03KetamaPre1010 => {
-                weighted(Names::Equal, HashFunction::OneAtATimeUnsigned)?
-            }
+            Self::Omcache03KetamaPre1010 => weighted(Names::Equal, HashFunction::OneAtATimeUnsigned)?,
             Self::Modula(function) => Placed::Modula(function, count),
             Self::TwemproxyKetama { hash_tag } => {
                 Placed::Twemproxy(twemproxy::points(servers).into_ring()?, hash_tag)
@@ -277,10 +274,7 @@ impl Named {
             Self::McrouterCh3 => Placed::McrouterCh3(count),
         };
         if placed.is_empty() {
-            return Err(BuildError::NoPoints {
-                distribution: self.to_string(),
-                servers: servers.len(),
-            });
+            return Err(BuildError::NoPoints { distribution: self.to_string(), servers: servers.len() });
         }
         Ok(if servers.len() == 1 { Placed::One } else { placed })
     }

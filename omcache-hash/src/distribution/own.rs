@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::{Distribution, Placement};
+use super::{Distribution, Placement, check_count};
 use crate::error::BuildError;
 use crate::ring::{Points, Ring};
 use crate::server::Server;
@@ -63,6 +63,7 @@ impl Distribution for RingDistribution {
     }
 
     fn build(&self, servers: &[Server<'_>]) -> Result<Box<dyn Placement>, BuildError> {
+        check_count(servers)?;
         let mut points = Points::with_capacity(0);
         let mut hashes = Vec::new();
         for (index, server) in (0..).zip(servers) {
@@ -72,10 +73,7 @@ impl Distribution for RingDistribution {
             }
         }
         if points.is_empty() {
-            return Err(BuildError::NoPoints {
-                distribution: self.name.clone(),
-                servers: servers.len(),
-            });
+            return Err(BuildError::NoPoints { distribution: self.name.clone(), servers: servers.len() });
         }
         Ok(Box::new(OwnRing { ring: points.into_ring()?, key_hash: Arc::clone(&self.key_hash) }))
     }
@@ -94,10 +92,10 @@ struct OwnRing {
 
 impl Placement for OwnRing {
     fn server(&self, key: &[u8]) -> usize {
-        self.ring.server(self.ring.at_least((self.key_hash)(key)))
+        self.ring.server((self.key_hash)(key))
     }
 
-    fn on_ring(&self, key: &[u8]) -> Option<(&Ring, usize)> {
-        Some((&self.ring, self.ring.at_least((self.key_hash)(key))))
+    fn on_ring(&self, key: &[u8]) -> Option<(&Ring, u32)> {
+        Some((&self.ring, (self.key_hash)(key)))
     }
 }

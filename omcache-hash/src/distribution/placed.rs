@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 
 use super::python_memcached::Slots;
 use super::rendezvous::Nodes;
-use super::{Placement, furc, modula, twemproxy};
+use super::{Placement, dalli, furc, modula, twemproxy};
 use crate::hash::{HashFunction, crc32, one_at_a_time};
 use crate::ring::Ring;
 use crate::walk::Course;
@@ -20,7 +20,7 @@ pub(crate) enum Placed {
     Ring(Ring, HashFunction),
     /// twemproxy's ring, and the hash tag.
     Twemproxy(Ring, Option<[u8; 2]>),
-    /// Dalli's ring, which is looked up downwards.
+    /// Dalli's ring, with all bits turned over.
     Dalli(Ring),
     /// The function modulo so many servers.
     Modula(HashFunction, u32),
@@ -41,7 +41,7 @@ impl Placed {
     #[inline]
     pub(crate) fn server(&self, key: &[u8]) -> usize {
         match self {
-            Self::OneAtATime(ring) => ring.server(ring.at_least(one_at_a_time(key))),
+            Self::OneAtATime(ring) => ring.server(one_at_a_time(key)),
             Self::One => 0,
             _ => self.other(key),
         }
@@ -51,44 +51,35 @@ impl Placed {
     fn other(&self, key: &[u8]) -> usize {
         match self {
             Self::One => 0,
-            Self::OneAtATime(ring) => ring.server(ring.at_least(one_at_a_time(key))),
-            Self::Ring(ring, function) => ring.server(ring.at_least(function.hash(key))),
-            Self::Twemproxy(ring, tag) => {
-                ring.server(ring.at_least(twemproxy::key_hash(key, *tag)))
-            }
-            Self::Dalli(ring) => ring.server(ring.at_most(crc32(key))),
+            Self::OneAtATime(ring) => ring.server(one_at_a_time(key)),
+            Self::Ring(ring, function) => ring.server(function.hash(key)),
+            Self::Twemproxy(ring, tag) => ring.server(twemproxy::key_hash(key, *tag)),
+            Self::Dalli(ring) => ring.server(dalli::key_hash(key)),
             Self::Modula(function, servers) => modula::remainder(function.hash(key), *servers),
-            Self::PythonMemcached(slots) => slots.server(slots.slot(key)),
+            Self::PythonMemcached(slots) => slots.server(key),
             Self::Rendezvous(nodes) => nodes.server(key),
             Self::Gomemcache(servers) => modula::remainder(crc32(key), *servers),
-            Self::McrouterCrc32(servers) => {
-                modula::remainder(modula::mcrouter_hash(key), *servers)
-            }
+            Self::McrouterCrc32(servers) => modula::remainder(modula::mcrouter_hash(key), *servers),
             Self::McrouterCh3(servers) => furc::server(modula::routing_part(key), *servers),
         }
     }
 
     /// The first server for the key, and how a walk goes on from it.
+    #[inline]
     pub(crate) fn course(&self, key: &[u8]) -> (usize, Course<'_>) {
-        let up = |ring, at| (Ring::server(ring, at), Course::up(ring, at));
+        let along = |ring, hash| (Ring::server(ring, hash), Course::Along(ring, hash));
         match self {
-            Self::OneAtATime(ring) => up(ring, ring.at_least(one_at_a_time(key))),
-            Self::Ring(ring, function) => up(ring, ring.at_least(function.hash(key))),
-            Self::Twemproxy(ring, tag) => up(ring, ring.at_least(twemproxy::key_hash(key, *tag))),
-            Self::Dalli(ring) => {
-                let at = ring.at_most(crc32(key));
-                (ring.server(at), Course::down(ring, at))
-            }
-            Self::PythonMemcached(slots) => {
-                let slot = slots.slot(key);
-                (slots.server(slot), Course::slots(slots, slot))
-            }
+            Self::OneAtATime(ring) => along(ring, one_at_a_time(key)),
+            Self::Ring(ring, function) => along(ring, function.hash(key)),
+            Self::Twemproxy(ring, tag) => along(ring, twemproxy::key_hash(key, *tag)),
+            Self::Dalli(ring) => along(ring, dalli::key_hash(key)),
             Self::Rendezvous(nodes) => {
                 let order = nodes.order(key);
-                (order.first().map_or(0, |&first| first as usize), Course::listed(order))
+                (order.first().copied().map_or(0, usize::from), Course::listed(order))
             }
             Self::One
             | Self::Modula(..)
+            | Self::PythonMemcached(_)
             | Self::Gomemcache(_)
             | Self::McrouterCrc32(_)
             | Self::McrouterCh3(_) => (self.server(key), Course::Following),
@@ -98,10 +89,9 @@ impl Placed {
     /// Whether no server can be given a key.
     pub(crate) fn is_empty(&self) -> bool {
         match self {
-            Self::OneAtATime(ring)
-            | Self::Ring(ring, _)
-            | Self::Twemproxy(ring, _)
-            | Self::Dalli(ring) => ring.is_empty(),
+            Self::OneAtATime(ring) | Self::Ring(ring, _) | Self::Twemproxy(ring, _) | Self::Dalli(ring) => {
+                ring.is_empty()
+            }
             Self::PythonMemcached(slots) => slots.is_empty(),
             Self::One
             | Self::Modula(..)

@@ -12,13 +12,13 @@ const REACHED: usize = 1 << 15;
 /// The list, or the part of it that a key can reach, and its true length.
 #[derive(Clone, Debug)]
 pub(crate) struct Slots {
-    servers: Box<[u32]>,
+    servers: Box<[u16]>,
     length: u64,
 }
 
 impl Slots {
     pub(crate) fn new(servers: &[Server<'_>]) -> Self {
-        let slots: Vec<u32> = (0..)
+        let slots: Vec<u16> = (0..)
             .zip(servers)
             .flat_map(|(index, server)| core::iter::repeat_n(index, server.weight as usize))
             .take(REACHED)
@@ -33,20 +33,13 @@ impl Slots {
         self.servers.is_empty()
     }
 
+    /// The server that has the key.
     #[inline]
-    pub(crate) fn slot(&self, key: &[u8]) -> usize {
+    pub(crate) fn server(&self, key: &[u8]) -> usize {
         // python-memcached takes 1 for 0.
         let hash = u64::from(crc(key).max(1));
         // Below 2^15, as the hash is.
-        hash.checked_rem(self.length).unwrap_or(0) as usize
-    }
-
-    #[inline]
-    pub(crate) fn server(&self, slot: usize) -> usize {
-        self.servers.get(slot).map_or(0, |&server| server as usize)
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.servers.len()
+        let slot = hash.checked_rem(self.length).unwrap_or(0) as usize;
+        self.servers.get(slot).copied().map_or(0, usize::from)
     }
 }

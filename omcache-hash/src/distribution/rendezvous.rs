@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::cmp::Ordering;
+use core::cmp::Reverse;
 
 use super::point_name::full_name;
 use crate::hash::Murmur3;
@@ -14,7 +14,7 @@ struct Node {
     // The hash's state after `host:port-`.
     state: Murmur3,
     // Where equal scores put the server: the greater name, and among equal names the first, wins.
-    rank: u32,
+    rank: u16,
 }
 
 /// The servers, each ready to score a key.
@@ -48,14 +48,11 @@ impl Nodes {
     }
 
     /// All servers, the highest score first.
-    pub(crate) fn order(&self, key: &[u8]) -> Box<[u32]> {
+    pub(crate) fn order(&self, key: &[u8]) -> Vec<u16> {
         let key = Key::new(key);
-        let mut scored: Vec<(u32, u32, u32)> =
+        let mut scored: Vec<(u32, u16, u16)> =
             (0..).zip(&self.0).map(|(index, node)| (key.score(node), node.rank, index)).collect();
-        scored.sort_unstable_by(|a, b| match b.0.cmp(&a.0) {
-            Ordering::Equal => b.1.cmp(&a.1),
-            other => other,
-        });
+        scored.sort_unstable_by_key(|&(score, rank, _)| Reverse((score, rank)));
         scored.into_iter().map(|(_, _, index)| index).collect()
     }
 }
@@ -103,10 +100,7 @@ fn representation(state: Murmur3, bytes: &[u8]) -> Murmur3 {
         b'\r' => state.update(b"\\r"),
         _ if byte == quote => state.push(b'\\').push(quote),
         b' '..=b'~' => state.push(byte),
-        _ => state
-            .update(b"\\x")
-            .push(HEX[usize::from(byte >> 4)])
-            .push(HEX[usize::from(byte & 15)]),
+        _ => state.update(b"\\x").push(HEX[usize::from(byte >> 4)]).push(HEX[usize::from(byte & 15)]),
     });
     state.push(quote)
 }
@@ -139,6 +133,6 @@ mod tests {
     fn equal_servers_keep_their_order() {
         let nodes = Nodes::new(&[Server::new("a", "1"), Server::new("a", "1")]);
         assert_eq!(nodes.server(b"key"), 0);
-        assert_eq!(*nodes.order(b"key"), [0, 1]);
+        assert_eq!(nodes.order(b"key"), [0, 1]);
     }
 }

@@ -9,7 +9,7 @@ use crate::server::Server;
 pub(crate) fn ring(servers: &[Server<'_>]) -> Result<Ring, BuildError> {
     // Its points are the keys of a map, in which a later server's point replaces an equal one: the
     // last server comes first among equals.
-    let last = u32::try_from(servers.len()).unwrap_or(u32::MAX).saturating_sub(1);
+    let last = u16::try_from(servers.len()).unwrap_or(u16::MAX).saturating_sub(1);
     let backwards: alloc::vec::Vec<_> = servers.iter().rev().copied().collect();
     md5_points(&backwards, Names::Equal.count(&backwards), |name, server| {
         name.begin(format_args!("{}:{}-", server.host, server.port));

@@ -1,11 +1,10 @@
 //! Commands on many keys at once: pipelined to all servers, with a result for each key.
 
-use std::collections::VecDeque;
-
 use omcache_conn::{Event, Instant, Response, SubmitError, Target};
 use omcache_proto::{Key, Request};
 
 use super::Client;
+use super::waiting::Waiting;
 use crate::command::{self, Command, Item, Mode, Stored, Value};
 use crate::error::Error;
 use crate::expiration::Expiration;
@@ -150,47 +149,33 @@ impl Client {
             results,
             unsettled: count,
         };
-        // Keys whose server has no room now wait at the end, so that they do not hold up those of other servers.
-        let mut waiting: VecDeque<usize> = VecDeque::new();
-        let (mut next, mut refused) = (0, 0);
-        while next < count || !waiting.is_empty() {
-            let place = if next < count {
-                next += 1;
-                next - 1
-            } else {
-                waiting.pop_front().unwrap_or_default()
-            };
+        let mut waiting = Waiting::default();
+        for place in 0..count {
             match request(place) {
-                Ok(request) => match self.driver.cluster.submit(Target::Key, &request) {
-                    Ok(_) => batch.places.push(place),
-                    Err(SubmitError::SendBufferFull { queued, .. }) if queued > 0 => {
-                        waiting.push_back(place);
-                        refused += 1;
-                    }
-                    Err(error) => batch.settle(place, Err(error.into())),
-                },
+                Ok(request) => self.submit_one(place, &request, &mut batch, &mut waiting),
                 Err(error) => batch.settle(place, Err(error)),
             }
-            let stuck = refused >= STRIDE || (next == count && refused > 0 && refused >= waiting.len());
-            if stuck {
-                refused = 0;
-                now = match self.advance(now, deadline, &mut batch) {
-                    Ok(now) => now,
-                    Err(error) => {
-                        // What was never submitted was never sent.
-                        let never = (next..count).chain(waiting.drain(..));
-                        for place in never.collect::<Vec<_>>() {
-                            batch.settle(place, Err(Error::timeout(false)));
-                        }
-                        return self.end_batch(batch, error);
-                    }
-                };
-            } else if batch.places.len() % STRIDE == STRIDE - 1 {
+            if place % STRIDE == STRIDE - 1 {
                 // A failing poll is told by the wait at the end.
                 now = self.advance(now, Some(now), &mut batch).unwrap_or(now);
+                self.submit_waiting(&mut request, &mut batch, &mut waiting);
             }
         }
         self.driver.cluster.settle_quiet();
+        while !waiting.is_empty() {
+            now = match self.advance(now, deadline, &mut batch) {
+                Ok(now) => now,
+                Err(error) => {
+                    // What was never submitted was never sent.
+                    waiting.drain(|place| batch.settle(place, Err(Error::timeout(false))));
+                    return self.end_batch(batch, error);
+                }
+            };
+            if self.submit_waiting(&mut request, &mut batch, &mut waiting) {
+                // A server has all of its own: it need not wait for the others to tell what became of it.
+                self.driver.cluster.settle_quiet();
+            }
+        }
         loop {
             self.driver.flush(now);
             self.take_batch(&mut batch);
@@ -202,6 +187,57 @@ impl Client {
                 Err(error) => return self.end_batch(batch, error),
             };
         }
+    }
+
+    /// Submits one request, unless others of its server wait for room.
+    #[inline]
+    fn submit_one<M: Meaning>(
+        &mut self,
+        place: usize,
+        request: &Request<'_>,
+        batch: &mut Batch<M>,
+        waiting: &mut Waiting,
+    ) {
+        if !waiting.is_empty() {
+            let server = request.key().and_then(|key| self.driver.cluster.server_for_key(key.as_bytes()));
+            if let Some(server) = server.filter(|&server| waiting.has(server)) {
+                return waiting.push(server, place);
+            }
+        }
+        match self.driver.cluster.submit(Target::Key, request) {
+            Ok(_) => batch.places.push(place),
+            Err(SubmitError::SendBufferFull { server, queued, .. }) if queued > 0 => waiting.push(server, place),
+            Err(error) => batch.settle(place, Err(error.into())),
+        }
+    }
+
+    /// Submits what has room now; true where a server has nothing left that waits.
+    #[cold]
+    fn submit_waiting<'r, M: Meaning>(
+        &mut self,
+        mut request: impl FnMut(usize) -> Result<Request<'r>, Error>,
+        batch: &mut Batch<M>,
+        waiting: &mut Waiting,
+    ) -> bool {
+        let mut emptied = false;
+        for server in 0..waiting.servers() {
+            while let Some(place) = waiting.front(server) {
+                match request(place).map(|request| self.driver.cluster.submit(Target::Key, &request)) {
+                    Ok(Ok(_)) => batch.places.push(place),
+                    Ok(Err(SubmitError::SendBufferFull { server: full, queued, .. })) if queued > 0 => {
+                        if full == server {
+                            break;
+                        }
+                        // Its own server failed meanwhile.
+                        waiting.push(full, place);
+                    }
+                    Ok(Err(error)) => batch.settle(place, Err(error.into())),
+                    Err(error) => batch.settle(place, Err(error)),
+                }
+                emptied |= waiting.pop(server);
+            }
+        }
+        emptied
     }
 
     /// Sends and receives for the batch; waits until something happens where `until` lies ahead.

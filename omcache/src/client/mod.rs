@@ -8,6 +8,7 @@ mod queue;
 mod raw;
 mod servers;
 mod single;
+mod waiting;
 
 use std::time::Duration;
 

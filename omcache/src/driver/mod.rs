@@ -20,6 +20,8 @@ use std::time::Duration;
 use forkguard::Guard;
 use omcache_conn::{Action, Address, Cluster, Config, ConnectionId, Failure, Instant, ServerEvent};
 
+use rustix::time::{ClockId, clock_gettime};
+
 pub(crate) use self::log::Logger;
 pub use self::log::{Level, LogLine};
 pub use self::poll::Waited;
@@ -49,7 +51,8 @@ pub struct Driver {
     /// When each connection was last written to.
     last_sent: Vec<Instant>,
     resolver: Resolver,
-    origin: std::time::Instant,
+    /// The clock at the beginning, in nanoseconds.
+    origin: u64,
     pub(crate) logger: Logger,
     ready: Vec<(ConnectionId, poll::Readiness)>,
     /// While set, nothing is sent before [`Driver::wait`].
@@ -73,7 +76,7 @@ impl Driver {
             sockets: Vec::new(),
             last_sent: Vec::new(),
             resolver: Resolver::default(),
-            origin: std::time::Instant::now(),
+            origin: monotonic_nanos(),
             logger: Logger::default(),
             ready: Vec::new(),
             buffering: false,
@@ -86,7 +89,7 @@ impl Driver {
     #[inline]
     #[must_use]
     pub fn now(&self) -> Instant {
-        Instant::ORIGIN + self.origin.elapsed()
+        Instant::from_nanos(monotonic_nanos().saturating_sub(self.origin))
     }
 
     /// While on, requests stay in their buffers until [`Driver::flush`] or [`Driver::wait`].
@@ -146,6 +149,9 @@ impl Driver {
     /// Sends what is queued as far as the sockets take it, even while buffering.
     #[inline]
     pub fn flush(&mut self, now: Instant) {
+        if self.cluster.rests(now) {
+            return;
+        }
         self.cluster.handle_time(now);
         self.perform(now);
         self.transmit(now);
@@ -259,4 +265,11 @@ impl Driver {
     pub fn log_change(&mut self, event: &ServerEvent) {
         self.logger.change(event);
     }
+}
+
+/// The system's monotonic clock, in nanoseconds.
+#[inline]
+fn monotonic_nanos() -> u64 {
+    let time = clock_gettime(ClockId::Monotonic);
+    time.tv_sec.cast_unsigned().wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec.cast_unsigned())
 }

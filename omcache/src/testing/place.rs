@@ -20,7 +20,7 @@ pub(super) enum Place {
     Tcp {
         address: SocketAddr,
         /// A bound socket that does not listen: the port stays ours while no other one does.
-        reserved: OwnedFd,
+        _reserved: OwnedFd,
     },
     /// The path of a socket that is ours to remove.
     Unix(PathBuf),
@@ -31,7 +31,7 @@ impl Place {
     pub(super) fn tcp(address: SocketAddr) -> io::Result<Self> {
         let reserved = tcp_socket(address)?;
         let address = SocketAddr::try_from(getsockname(&reserved)?)?;
-        Ok(Self::Tcp { address, reserved })
+        Ok(Self::Tcp { address, _reserved: reserved })
     }
 
     /// Opens a listening socket that does not block.

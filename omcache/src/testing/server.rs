@@ -71,7 +71,6 @@ impl Server {
     }
 
     /// A server with other settings.
-    #[must_use]
     pub fn builder() -> ServerBuilder {
         ServerBuilder::new()
     }

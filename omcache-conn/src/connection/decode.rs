@@ -1,0 +1,127 @@
+//! From received bytes to messages: each response is matched to the request that it answers.
+
+use omcache_proto::binary::{Decoded, HEADER_LEN, Opcode, ResponseHeader, Status};
+
+use super::{Connection, State};
+use crate::error::ProtocolError;
+use crate::in_flight::{Entry, Match};
+use crate::shared::Shared;
+
+/// What the bytes received so far amount to.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// Nothing whole.
+    None,
+    /// The handshake's NOOP was answered.
+    Ready,
+    /// A quiet request is settled by a later response.
+    Silent(Entry),
+    /// The response at `start` answers `entry`.
+    Answer { entry: Entry, header: ResponseHeader, start: usize },
+    /// A response to `entry` that is too large; it is thrown away.
+    TooLarge { entry: Entry, header: ResponseHeader },
+    /// The server broke the protocol.
+    Poison(ProtocolError),
+}
+
+impl Connection {
+    /// Decodes the next message.
+    #[inline]
+    pub(crate) fn next_message(&mut self, shared: &mut Shared) -> Message {
+        let (header, silent) = match self.matched.take() {
+            Some(matched) => matched,
+            None => match self.next_header() {
+                Ok(Some(header)) => match self.state {
+                    State::Probing { opaque, sent, .. } => {
+                        // Half a NOOP can't be answered.
+                        let asked = (sent >= HEADER_LEN).then_some(opaque);
+                        return self.probe_answer(&header, asked);
+                    }
+                    _ => match self.in_flight.find(header.opaque, self.outgoing.len()) {
+                        Match::Entry { silent } => (header, silent),
+                        Match::None => {
+                            let ResponseHeader { opaque, opcode, .. } = header;
+                            return Message::Poison(ProtocolError::Unexpected { opaque, opcode });
+                        }
+                    },
+                },
+                Ok(None) => return Message::None,
+                Err(error) => return Message::Poison(error),
+            },
+        };
+        if silent > 0 {
+            if let Some(entry) = self.in_flight.pop() {
+                self.matched = Some((header, silent - 1));
+                return Message::Silent(entry);
+            }
+        }
+        self.answer(header, shared)
+    }
+
+    /// The header of the next response, if all of the response is there or it is too large to be.
+    #[inline]
+    fn next_header(&mut self) -> Result<Option<ResponseHeader>, ProtocolError> {
+        let pending = self.incoming.pending();
+        match ResponseHeader::parse(pending)? {
+            Decoded::Complete { message, .. } => Ok(Some(message)),
+            Decoded::Incomplete { needed } => {
+                if !pending.is_empty() {
+                    self.incoming.lacks(needed);
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    #[inline]
+    fn answer(&mut self, header: ResponseHeader, shared: &Shared) -> Message {
+        let Some(&entry) = self.in_flight.front() else { return Message::None };
+        let len = header.packet_len();
+        if entry.opcode.loud() != header.opcode.loud() {
+            let (opaque, asked, answered) = (entry.opaque, entry.opcode, header.opcode);
+            return Message::Poison(ProtocolError::OpcodeMismatch { opaque, asked, answered });
+        }
+        let too_large = len > shared.config.receive_limit;
+        let there = self.incoming.pending().len();
+        if there < len && !too_large {
+            self.incoming.lacks(len - there);
+            self.matched = Some((header, 0));
+            return Message::None;
+        }
+        let start = self.incoming.position();
+        let goes_on = header.opcode == Opcode::STAT && header.status.is_success() && header.key_len > 0;
+        if goes_on && too_large {
+            // Its outcome is told now; the lines that follow are nobody's business.
+            self.in_flight.disown_front();
+        }
+        if !goes_on {
+            self.in_flight.pop();
+            if !self.owes() {
+                self.waiting_since = None;
+            }
+        }
+        if too_large {
+            self.incoming.discard(len);
+            return Message::TooLarge { entry, header };
+        }
+        self.incoming.consume(len);
+        Message::Answer { entry, header, start }
+    }
+
+    fn probe_answer(&mut self, header: &ResponseHeader, asked: Option<u32>) -> Message {
+        let ResponseHeader { opaque, opcode, status, .. } = *header;
+        // Nothing else was asked, so nothing may stand behind it either.
+        let is_alone = self.incoming.pending().len() <= header.packet_len();
+        if asked != Some(opaque) || opcode != Opcode::NOOP || !is_alone {
+            return Message::Poison(ProtocolError::Unexpected { opaque, opcode });
+        }
+        if status != Status::SUCCESS || header.body_len != 0 {
+            return Message::Poison(ProtocolError::Probe { status });
+        }
+        self.incoming.consume(HEADER_LEN);
+        self.state = State::Ready;
+        self.down = false;
+        self.waiting_since = None;
+        Message::Ready
+    }
+}
