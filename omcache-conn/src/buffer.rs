@@ -40,7 +40,10 @@ impl Pool {
             // uninitialised memory would take unsafe code.
             chunk.clear();
             chunk.reserve(CHUNK);
-            chunk.resize(CHUNK, 0);
+            while chunk.len() < CHUNK {
+                // In steps, as one long fill counts an instruction for each byte.
+                chunk.resize(chunk.len() + FILL, 0);
+            }
         }
         chunk
     }

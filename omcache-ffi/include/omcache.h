@@ -16,8 +16,8 @@ extern "C" {
 #endif
 
 /**
- * The version of the interface whose structures are declared here; their omcache_version fields hold it. It stays as long
- * as the layouts stay. The library's own version is told by omcache_library_version().
+ * The version of the interface whose structures are declared here; their omcache_version fields hold it. It stays as
+ * long as the layouts stay. The library's own version is told by omcache_library_version().
  */
 #define OMCACHE_VERSION 0x00000300
 

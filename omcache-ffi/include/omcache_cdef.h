@@ -7,11 +7,11 @@
  * Common to all functions, unless one says otherwise:
  *
  * Result. An omcache_ret_t as an int; OMCACHE_OK is 0. A NULL handle, a NULL pointer where something must be read or
- *   written, an empty key, a key longer than 250 bytes and a length over 32 bits give OMCACHE_INVALID and change nothing.
- *   Out-parameters that are documented as "may be NULL" are skipped where they are.
- * Blocking. Only functions with timeout_msec wait: above 0 at most that many milliseconds, below 0 until the command is
- *   answered or has failed, 0 not at all. They wait in poll(2), and a signal does not end the wait. Host names are looked
- *   up in the background.
+ *   written, an empty key, a key longer than 250 bytes and a length over 32 bits give OMCACHE_INVALID and change
+ *   nothing. Out-parameters that are documented as "may be NULL" are skipped where they are.
+ * Blocking. Only functions with timeout_msec wait: above 0 at most that many milliseconds, below 0 until the command
+ *   is answered or has failed, 0 not at all. They wait in poll(2), and a signal does not end the wait. Host names are
+ *   looked up in the background.
  * Not waiting. With timeout_msec 0 a command is sent in its quiet form, if it has one, and the call returns
  *   OMCACHE_BUFFERED: the command was accepted, its fate is not known.
  * Ownership. Everything that a program passes in is copied or read before the call returns, but for the requests of
@@ -125,8 +125,8 @@ typedef struct omcache_server_status_s {
 /**
  * Receives a log line, without a line feed; level is one of <sys/syslog.h>, such as LOG_INFO.
  *
- * msg is valid during the call. The function may call the library with any handle, but not free the one at work, and may
- * leave by longjmp: the call that it came from then has ended, and its handle can be used on.
+ * msg is valid during the call. The function may call the library with any handle, but not free the one at work, and
+ * may leave by longjmp: the call that it came from then has ended, and its handle can be used on.
  */
 typedef void (omcache_log_callback_func)(void *context, int level, const char *msg);
 
@@ -137,12 +137,14 @@ typedef void (omcache_response_callback_func)(omcache_t *mc, omcache_value_t *re
 
 /* ---- Handles ---- */
 
-/** Returns a new handle without servers, to be freed with omcache_free(); NULL where memory is short. Does not block. */
+/**
+ * Returns a new handle without servers, to be freed with omcache_free(); NULL where memory is short. Does not block.
+ */
 omcache_t *omcache_init(void);
 
 /**
- * Frees a handle: closes its connections and drops what is not sent. Values that it returned are gone. To have everything
- * sent before, call omcache_io() until it returns OMCACHE_OK.
+ * Frees a handle: closes its connections and drops what is not sent. Values that it returned are gone. To have
+ * everything sent before, call omcache_io() until it returns OMCACHE_OK.
  */
 int omcache_free(omcache_t *mc);
 
@@ -160,16 +162,25 @@ const char *omcache_last_error(omcache_t *mc);
 
 /* ---- Settings: none of them blocks ---- */
 
-/** Sets how long a handshake with a server may take: look-up, connect, a NOOP answered. Milliseconds; default 10000. */
+/**
+ * Sets how long a handshake with a server may take: look-up, connect, a NOOP answered. Milliseconds; default 10000.
+ */
 int omcache_set_connect_timeout(omcache_t *mc, uint32_t msec);
 
-/** Sets how long a server that failed its handshake is left alone before it is tried again. Milliseconds; default 10000. */
+/**
+ * Sets how long a server that failed its handshake is left alone before it is tried again. Milliseconds; default
+ * 10000.
+ */
 int omcache_set_reconnect_timeout(omcache_t *mc, uint32_t msec);
 
-/** Sets how long a connection that owes a response may make no progress before it fails. Milliseconds; default 10000. */
+/**
+ * Sets how long a connection that owes a response may make no progress before it fails. Milliseconds; default 10000.
+ */
 int omcache_set_dead_timeout(omcache_t *mc, uint32_t msec);
 
-/** Sets how many bytes may wait to be sent to each server; default 10 MiB. More is refused with OMCACHE_BUFFER_FULL. */
+/**
+ * Sets how many bytes may wait to be sent to each server; default 10 MiB. More is refused with OMCACHE_BUFFER_FULL.
+ */
 int omcache_set_send_buffer_max_size(omcache_t *mc, size_t size);
 
 /**
@@ -179,8 +190,8 @@ int omcache_set_send_buffer_max_size(omcache_t *mc, size_t size);
 int omcache_set_recv_buffer_max_size(omcache_t *mc, size_t size);
 
 /**
- * Turns buffering on (not 0) or off (0, the default). While it is on, commands with timeout_msec 0 stay in the send buffer
- * until an I/O call: omcache_io(), or any command that waits.
+ * Turns buffering on (not 0) or off (0, the default). While it is on, commands with timeout_msec 0 stay in the send
+ * buffer until an I/O call: omcache_io(), or any command that waits.
  */
 int omcache_set_buffering(omcache_t *mc, uint32_t enabled);
 
@@ -188,9 +199,9 @@ int omcache_set_buffering(omcache_t *mc, uint32_t enabled);
 int omcache_reset_buffers(omcache_t *mc);
 
 /**
- * Sets the servers, as a list with commas: "host", "host:port", "[v6]:port", a bare IPv6 address, "/path" or "unix:/path"
- * for a Unix socket. The port is a number or a service name and defaults to 11211. Blanks around entries and empty
- * entries are ignored.
+ * Sets the servers, as a list with commas: "host", "host:port", "[v6]:port", a bare IPv6 address, "/path" or
+ * "unix:/path" for a Unix socket. The port is a number or a service name and defaults to 11211. Blanks around entries
+ * and empty entries are ignored.
  *
  * Servers are sorted by host and port as strings; their place in that order is their index. One that was in the list
  * before keeps its connection. Names are looked up when a server is first used, so a wrong one is no error here.
@@ -201,7 +212,8 @@ int omcache_set_servers(omcache_t *mc, const char *servers);
 
 /**
  * Sets the servers as omcache_set_servers() does, with a weight above 0 for each, in the order of the list as given.
- * Weights count in the distributions that know them, such as "libmemcached_ketama_weighted" by name. Since OMcache 1.0.
+ * Weights count in the distributions that know them, such as "libmemcached_ketama_weighted" by name. Since OMcache
+ * 1.0.
  *
  * OMCACHE_INVALID: also where weight_count is not the number of servers.
  */
@@ -214,8 +226,9 @@ int omcache_set_weighted_servers(omcache_t *mc, const char *servers, const uint3
 int omcache_set_distribution_method(omcache_t *mc, omcache_dist_t *method);
 
 /**
- * Sets the distribution by its name: "libmemcached_ketama", "libmemcached_ketama_weighted", "libmemcached_ketama_pre1010",
- * "modula", "twemproxy_ketama" and others that docs/c-guide.md lists. Since OMcache 1.0.
+ * Sets the distribution by its name: "libmemcached_ketama", "libmemcached_ketama_weighted",
+ * "libmemcached_ketama_pre1010", "modula", "twemproxy_ketama" and others that docs/c-guide.md lists. Since OMcache
+ * 1.0.
  *
  * OMCACHE_INVALID: there is no such name; omcache_last_error() tells it.
  */
@@ -240,8 +253,8 @@ int omcache_set_log_callback(omcache_t *mc, int level, omcache_log_callback_func
 void omcache_log_stderr(void *context, int level, const char *msg);
 
 /**
- * Sets the function that sees every response, those included that no call waits for. resp_cb NULL ends it. It is called
- * from within calls with this handle, with resp_cb_context.
+ * Sets the function that sees every response, those included that no call waits for. resp_cb NULL ends it. It is
+ * called from within calls with this handle, with resp_cb_context.
  */
 int omcache_set_response_callback(omcache_t *mc, omcache_response_callback_func *resp_cb, void *resp_cb_context);
 
@@ -251,42 +264,44 @@ int omcache_set_response_callback(omcache_t *mc, omcache_response_callback_func 
  * Submits *req_count requests, then goes on as omcache_io() does.
  *
  * Sets magic, datatype, opaque, and server_index where it is -1. May change the order of reqs; *req_count becomes the
- * number accepted, and these come first. The array, keys and values must stay in place until all requests are settled.
+ * number accepted, and these come first. The array, keys and values must stay in place until all requests are
+ * settled.
  *
- * values may be NULL, and takes at most *value_count responses; *value_count becomes their number. A quiet request that
- * has nothing to say, such as a GETKQ that misses, takes none. STAT takes one for each statistic and an empty one that
- * ends the list. Responses beyond that are dropped, with a log line. A failure is a response with a status from
- * OMCACHE_AGAIN upwards and the request's key.
+ * values may be NULL, and takes at most *value_count responses; *value_count becomes their number. A quiet request
+ * that has nothing to say, such as a GETKQ that misses, takes none. STAT takes one for each statistic and an empty
+ * one that ends the list. Responses beyond that are dropped, with a log line. A failure is a response with a status
+ * from OMCACHE_AGAIN upwards and the request's key.
  *
- * OMCACHE_OK: all are settled and *req_count is 0; how each ended is in values. OMCACHE_AGAIN: some are outstanding; call
- * omcache_io() with the same reqs. OMCACHE_BUFFERED: timeout_msec is 0. OMCACHE_NO_SERVERS, OMCACHE_BUFFER_FULL,
+ * OMCACHE_OK: all are settled and *req_count is 0; how each ended is in values. OMCACHE_AGAIN: some are outstanding;
+ * call omcache_io() with the same reqs. OMCACHE_BUFFERED: timeout_msec is 0. OMCACHE_NO_SERVERS, OMCACHE_BUFFER_FULL,
  * OMCACHE_INVALID: none was accepted.
  */
 int omcache_command(omcache_t *mc, omcache_req_t *reqs, size_t *req_count, omcache_value_t *values,
                     size_t *value_count, int32_t timeout_msec);
 
 /**
- * Submits one request. Returns the status of its response, or how it failed; OMCACHE_BUFFERED where timeout_msec is 0.
+ * Submits one request. Returns the status of its response, or how it failed; OMCACHE_BUFFERED where timeout_msec is
+ * 0.
  */
 int omcache_command_status(omcache_t *mc, omcache_req_t *req, int32_t timeout_msec);
 
 /**
  * Sends what is to be sent, receives what comes, and acts on timers.
  *
- * With the requests of an omcache_command() that returned OMCACHE_AGAIN, waits for these; reqs and *req_count as that call
- * left them, results as there. OMCACHE_INVALID: they are not being waited for.
+ * With the requests of an omcache_command() that returned OMCACHE_AGAIN, waits for these; reqs and *req_count as that
+ * call left them, results as there. OMCACHE_INVALID: they are not being waited for.
  *
- * With reqs NULL, goes on until nothing is pending (OMCACHE_OK) or time is over (OMCACHE_AGAIN); responses go to values,
- * which may be NULL.
+ * With reqs NULL, goes on until nothing is pending (OMCACHE_OK) or time is over (OMCACHE_AGAIN); responses go to
+ * values, which may be NULL.
  */
 int omcache_io(omcache_t *mc, omcache_req_t *reqs, size_t *req_count, omcache_value_t *values, size_t *value_count,
                int32_t timeout_msec);
 
 /**
- * Tells what an event loop has to wait for: returns an array of *nfds descriptors with their events, owned by the handle
- * and valid until its next call. *poll_timeout is how many milliseconds the loop may sleep; when a descriptor is ready or
- * that time is over, call omcache_io() with timeout_msec 0, then ask again: descriptors change as connections come and go.
- * NULL, changing nothing, where a parameter is NULL. Does not block.
+ * Tells what an event loop has to wait for: returns an array of *nfds descriptors with their events, owned by the
+ * handle and valid until its next call. *poll_timeout is how many milliseconds the loop may sleep; when a descriptor
+ * is ready or that time is over, call omcache_io() with timeout_msec 0, then ask again: descriptors change as
+ * connections come and go. NULL, changing nothing, where a parameter is NULL. Does not block.
  */
 struct pollfd *omcache_poll_fds(omcache_t *mc, int *nfds, int *poll_timeout);
 
@@ -314,21 +329,24 @@ int omcache_server_version(omcache_t *mc, int server_index, char *version, size_
 int omcache_noop(omcache_t *mc, int server_index, int32_t timeout_msec);
 
 /**
- * Asks a server for statistics: command NULL or "" for the general ones, else "items", "settings" and so on. Each comes as
- * a value with its name as key and its text as data, and an empty one ends the list; what does not fit into *value_count
- * values is dropped. OMCACHE_AGAIN: time is over. OMCACHE_NO_SERVERS: the server does not answer.
+ * Asks a server for statistics: command NULL or "" for the general ones, else "items", "settings" and so on. Each
+ * comes as a value with its name as key and its text as data, and an empty one ends the list; what does not fit into
+ * *value_count values is dropped. OMCACHE_AGAIN: time is over. OMCACHE_NO_SERVERS: the server does not answer.
  */
 int omcache_stat(omcache_t *mc, const char *command, omcache_value_t *values, size_t *value_count, int server_index,
                  int32_t timeout_msec);
 
-/** Makes everything that a server holds expire, at once (0) or later. OMCACHE_NO_SERVERS: the server does not answer. */
+/**
+ * Makes everything that a server holds expire, at once (0) or later. OMCACHE_NO_SERVERS: the server does not answer.
+ */
 int omcache_flush_all(omcache_t *mc, time_t expiration, int server_index, int32_t timeout_msec);
 
 /*
  * ---- Commands on a key ----
  *
- * Each may also return OMCACHE_BUFFERED (timeout_msec is 0), OMCACHE_AGAIN (time is over, and the command may still be
- * carried out), OMCACHE_NO_SERVERS, OMCACHE_SERVER_FAILURE (sent, but not answered), OMCACHE_BUFFER_FULL, OMCACHE_FAIL.
+ * Each may also return OMCACHE_BUFFERED (timeout_msec is 0), OMCACHE_AGAIN (time is over, and the command may still
+ * be carried out), OMCACHE_NO_SERVERS, OMCACHE_SERVER_FAILURE (sent, but not answered), OMCACHE_BUFFER_FULL,
+ * OMCACHE_FAIL.
  */
 
 /**
@@ -359,9 +377,9 @@ int omcache_prepend(omcache_t *mc, const unsigned char *key, size_t key_len, con
                     size_t value_len, uint64_t cas, int32_t timeout_msec);
 
 /**
- * Adds delta to a counter, which wraps at 64 bits, and writes what it is then to *value (may be NULL; 0 on failure and
- * where timeout_msec is 0). A key that does not exist is created with initial and expiration, unless expiration is
- * OMCACHE_DELTA_NO_ADD (0xffffffff). OMCACHE_NOT_FOUND: it does not exist and was not created.
+ * Adds delta to a counter, which wraps at 64 bits, and writes what it is then to *value (may be NULL; 0 on failure
+ * and where timeout_msec is 0). A key that does not exist is created with initial and expiration, unless expiration
+ * is OMCACHE_DELTA_NO_ADD (0xffffffff). OMCACHE_NOT_FOUND: it does not exist and was not created.
  * OMCACHE_DELTA_BAD_VALUE: its value is not a decimal number.
  */
 int omcache_increment(omcache_t *mc, const unsigned char *key, size_t key_len, uint64_t delta, uint64_t initial,
@@ -378,9 +396,9 @@ int omcache_delete(omcache_t *mc, const unsigned char *key, size_t key_len, int3
 int omcache_touch(omcache_t *mc, const unsigned char *key, size_t key_len, time_t expiration, int32_t timeout_msec);
 
 /**
- * Reads the value of a key: its bytes (no NUL behind them) and their number, its flags and its CAS. Each out-parameter
- * may be NULL; on failure, and where timeout_msec is 0, they become NULL and 0. The value is valid until the next call
- * with the handle. OMCACHE_NOT_FOUND: the key does not exist.
+ * Reads the value of a key: its bytes (no NUL behind them) and their number, its flags and its CAS. Each
+ * out-parameter may be NULL; on failure, and where timeout_msec is 0, they become NULL and 0. The value is valid
+ * until the next call with the handle. OMCACHE_NOT_FOUND: the key does not exist.
  */
 int omcache_get(omcache_t *mc, const unsigned char *key, size_t key_len, const unsigned char **value,
                 size_t *value_len, uint32_t *flags, uint64_t *cas, int32_t timeout_msec);
@@ -390,9 +408,9 @@ int omcache_gat(omcache_t *mc, const unsigned char *key, size_t key_len, const u
                 size_t *value_len, time_t expiration, uint32_t *flags, uint64_t *cas, int32_t timeout_msec);
 
 /**
- * Reads the values of key_count keys. reqs is room for as many requests, which the call writes, and *req_count its size;
- * then it goes on as omcache_command(). Keys that do not exist take no value: *value_count becomes the number of hits
- * (and failures). Values come in any order, with their keys.
+ * Reads the values of key_count keys. reqs is room for as many requests, which the call writes, and *req_count its
+ * size; then it goes on as omcache_command(). Keys that do not exist take no value: *value_count becomes the number
+ * of hits (and failures). Values come in any order, with their keys.
  *
  * OMCACHE_AGAIN: some are outstanding; call omcache_io() with the same reqs. OMCACHE_INVALID: *req_count is less than
  * key_count, or a key is empty or too long.

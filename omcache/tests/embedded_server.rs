@@ -2,20 +2,21 @@
 //!
 //! memcached 1.6.18 is what the embedded server is made after. It runs on a Unix socket in a temporary folder.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "tests fail by panics")]
+
+mod memcached;
+
 use std::fmt;
-use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::{Buf, BytesMut};
 use omcache::testing::Server;
 use omcache_proto::binary::{Decoded, Opcode, RequestPacket, Status, decode_request, decode_response};
 use omcache_proto::{ConcatMode, CounterMode, Key, Request, StoreMode};
+
+use memcached::Memcached;
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -25,58 +26,6 @@ const END: u32 = u32::MAX;
 
 /// The expiration with which a counter is not created.
 const DO_NOT_CREATE: u32 = u32::MAX;
-
-/// A folder that is removed with its value.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::SeqCst);
-        let name = format!("omcache-embedded-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir(&path).expect("a temporary folder");
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// A process of memcached.
-struct Real {
-    process: Child,
-    path: PathBuf,
-}
-
-impl Real {
-    fn start(folder: &Folder) -> Self {
-        let path = folder.0.join("memcached.sock");
-        let mut command = Command::new("memcached");
-        // The user is looked at only where root starts it.
-        command.arg("-s").arg(&path).args(["-U", "0", "-t", "1", "-u", "root"]);
-        let process = command.stdin(Stdio::null()).spawn().unwrap_or_else(|error| {
-            panic!("memcached can't be started ({error}). Install it: apt-get install memcached")
-        });
-        let real = Self { process, path };
-        let started = Instant::now();
-        while UnixStream::connect(&real.path).is_err() {
-            assert!(started.elapsed() < PATIENCE, "memcached does not listen");
-            thread::sleep(Duration::from_millis(5));
-        }
-        real
-    }
-}
-
-impl Drop for Real {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 /// Bytes that are shown as text, no more than the beginning.
 #[derive(Clone, PartialEq, Eq)]
@@ -107,7 +56,7 @@ impl Seen {
 
 /// A conversation with a server.
 struct Talk {
-    path: PathBuf,
+    path: String,
     stream: UnixStream,
     opaque: u32,
     /// memcached skips the extras and the key of a request it does not know twice.
@@ -116,7 +65,7 @@ struct Talk {
 }
 
 impl Talk {
-    fn with(path: PathBuf, skips_twice: bool) -> Self {
+    fn with(path: String, skips_twice: bool) -> Self {
         let stream = connect(&path);
         Self { path, stream, opaque: 0, skips_twice, log: Vec::new() }
     }
@@ -224,7 +173,7 @@ fn shown(packet: &RequestPacket<'_>) -> String {
     )
 }
 
-fn connect(path: &Path) -> UnixStream {
+fn connect(path: &str) -> UnixStream {
     let stream = UnixStream::connect(path).expect("the server listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
     stream.set_write_timeout(Some(PATIENCE)).expect("a time-out");
@@ -233,14 +182,14 @@ fn connect(path: &Path) -> UnixStream {
 
 /// Has the same conversation with memcached and with the embedded server.
 fn compare(script: impl Fn(&mut Talk)) {
-    let folder = Folder::new();
-    let real = Real::start(&folder);
-    let embedded = Server::builder().version(version(&real)).path(folder.0.join("embedded.sock"));
+    let real = Memcached::start_unix();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let embedded = Server::builder().version(version(&real)).path(folder.path().join("socket"));
     let embedded = embedded.start().expect("the embedded server");
 
-    let mut with_real = Talk::with(real.path.clone(), true);
+    let mut with_real = Talk::with(real.address(), true);
     script(&mut with_real);
-    let mut with_embedded = Talk::with(embedded.address().into(), false);
+    let mut with_embedded = Talk::with(embedded.address(), false);
     script(&mut with_embedded);
 
     let (expected, found) = (with_real.finish(), with_embedded.finish());
@@ -252,8 +201,8 @@ fn compare(script: impl Fn(&mut Talk)) {
     assert!(!expected.is_empty());
 }
 
-fn version(real: &Real) -> String {
-    match Talk::with(real.path.clone(), true).ask(Request::Version).first() {
+fn version(real: &Memcached) -> String {
+    match Talk::with(real.address(), true).ask(Request::Version).first() {
         Some(Seen::Response { value, .. }) => String::from_utf8(value.0.clone()).expect("UTF-8"),
         other => panic!("no version but {other:?}"),
     }
@@ -687,11 +636,11 @@ fn use_everything(talk: &mut Talk) {
 
 #[test]
 fn statistics() {
-    let folder = Folder::new();
-    let real = Real::start(&folder);
-    let embedded = Server::start_unix(folder.0.join("embedded.sock")).expect("the embedded server");
-    let mut with_real = Talk::with(real.path.clone(), true);
-    let mut with_embedded = Talk::with(embedded.address().into(), false);
+    let real = Memcached::start_unix();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let embedded = Server::start_unix(folder.path().join("socket")).expect("the embedded server");
+    let mut with_real = Talk::with(real.address(), true);
+    let mut with_embedded = Talk::with(embedded.address(), false);
     let same_version = version(&real) == "1.6.18";
 
     for used in [false, true] {
@@ -731,11 +680,11 @@ fn statistics() {
 
 #[test]
 fn counted_statistics() {
-    let folder = Folder::new();
-    let real = Real::start(&folder);
-    let embedded = Server::start_unix(folder.0.join("embedded.sock")).expect("the embedded server");
-    let mut with_real = Talk::with(real.path.clone(), true);
-    let mut with_embedded = Talk::with(embedded.address().into(), false);
+    let real = Memcached::start_unix();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let embedded = Server::start_unix(folder.path().join("socket")).expect("the embedded server");
+    let mut with_real = Talk::with(real.address(), true);
+    let mut with_embedded = Talk::with(embedded.address(), false);
     for reset in [false, true] {
         if reset {
             stat(&mut with_real, "reset");

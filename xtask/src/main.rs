@@ -1,6 +1,7 @@
 //! The project's tasks, run as `cargo xtask <task>`; each task has a file of its own.
 
 mod ci;
+mod demo;
 mod fuzz;
 mod prerequisites;
 mod process;
@@ -31,6 +32,8 @@ enum Task {
     Ci(ci::Options),
     /// Run each fuzz target for a bounded time
     Fuzz(fuzz::Options),
+    /// Show the client at work on three servers, of which one dies and one hangs
+    Demo(demo::Options),
     /// Check the structure of the tree: layers, file headers, sizes, names, links
     Tidy,
 }
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         Task::Test => test::run(&workspace),
         Task::Ci(options) => ci::run(&workspace, &options),
         Task::Fuzz(options) => fuzz::run(&workspace, &options),
+        Task::Demo(options) => demo::run(&options),
         Task::Tidy => tidy::run(&workspace),
     });
     match result {

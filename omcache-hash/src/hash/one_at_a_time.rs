@@ -47,23 +47,33 @@ impl<const SIGNED: bool> OneAtATime<SIGNED> {
 // Written for groups of eight: the loop's own cost is a third of the whole otherwise.
 #[inline(always)]
 fn absorb(mut hash: u32, bytes: &[u8], widen: impl Fn(u8) -> u32 + Copy) -> u32 {
+    let factor = factor();
     let (groups, rest) = bytes.as_chunks::<8>();
     for group in groups {
         for &byte in group {
-            hash = step(hash, widen(byte));
+            hash = step(hash, widen(byte), factor);
         }
     }
     for &byte in rest {
-        hash = step(hash, widen(byte));
+        hash = step(hash, widen(byte), factor);
     }
     hash
 }
 
 // `h += byte; h += h << 10; h ^= h >> 6`.
 #[inline(always)]
-fn step(hash: u32, byte: u32) -> u32 {
-    let sum = hash.wrapping_add(byte).wrapping_mul(1025);
+fn step(hash: u32, byte: u32, factor: u32) -> u32 {
+    let sum = hash.wrapping_add(byte).wrapping_mul(factor);
     sum ^ (sum >> 6)
+}
+
+// 1 + (1 << 10). For x86 a compiler that knows the factor makes three instructions of the one that
+// multiplies, which costs a fifth of all instructions and wins no time where several keys are
+// looked up; elsewhere it has a single instruction that shifts and adds.
+#[inline(always)]
+fn factor() -> u32 {
+    const FACTOR: u32 = 1025;
+    if cfg!(target_arch = "x86_64") { core::hint::black_box(FACTOR) } else { FACTOR }
 }
 
 #[inline(always)]

@@ -162,8 +162,12 @@ impl Client {
             }
         }
         self.driver.cluster.settle_quiet();
+        let mut moved = true;
         while !waiting.is_empty() {
-            now = match self.advance(now, deadline, &mut batch) {
+            // Sending may have made room already; only where it has not is there something to wait for.
+            let late = deadline.is_some_and(|deadline| deadline <= now);
+            let until = if moved && !late { Some(now) } else { deadline };
+            now = match self.advance(now, until, &mut batch) {
                 Ok(now) => now,
                 Err(error) => {
                     // What was never submitted was never sent.
@@ -171,10 +175,12 @@ impl Client {
                     return self.end_batch(batch, error);
                 }
             };
+            let left = waiting.len();
             if self.submit_waiting(&mut request, &mut batch, &mut waiting) {
                 // A server has all of its own: it need not wait for the others to tell what became of it.
                 self.driver.cluster.settle_quiet();
             }
+            moved = waiting.len() < left;
         }
         loop {
             self.driver.flush(now);

@@ -60,18 +60,20 @@ impl Client {
         match self.driver.cluster.submit(Target::Key, &request) {
             Ok(opaque) => Ok(Ticket(opaque)),
             Err(SubmitError::SendBufferFull { queued, .. }) if queued > 0 => {
-                let mut now = self.driver.now();
+                let mut now = self.begin();
                 let deadline = self.deadline(now);
                 loop {
-                    now = self.pause(now, deadline).map_err(|error| match error.kind() {
-                        ErrorKind::Timeout => Error::timeout(false),
-                        _ => error,
-                    })?;
+                    self.driver.flush(now);
                     self.take_events();
+                    // Sending may have made room; only where it has not is there something to wait for.
                     match self.driver.cluster.submit(Target::Key, &request) {
                         Err(SubmitError::SendBufferFull { queued, .. }) if queued > 0 => {}
                         result => return Ok(Ticket(result?)),
                     }
+                    now = self.pause(now, deadline).map_err(|error| match error.kind() {
+                        ErrorKind::Timeout => Error::timeout(false),
+                        _ => error,
+                    })?;
                 }
             }
             Err(error) => Err(error.into()),

@@ -16,6 +16,10 @@ impl Waiting {
         self.count == 0
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.count
+    }
+
     /// One more than the largest index of a server that something waited for.
     pub(super) fn servers(&self) -> usize {
         self.queues.len()

@@ -77,7 +77,8 @@ impl Connections {
     /// Serves a connection in a thread of its own.
     fn add(&self, socket: OwnedFd, state: &Arc<State>) {
         state.tally.accepted.fetch_add(1, Ordering::SeqCst);
-        let refused = state.faults.take(Concern::Connections).is_some_and(|taken| taken.fault == Fault::Refuse);
+        let refused =
+            state.faults.take(Concern::Connections).is_some_and(|taken| taken.fault == Fault::Refuse);
         if refused || state.place.prepare(&socket).is_err() {
             return;
         }

@@ -68,7 +68,8 @@ impl Cache {
             Request::Touch { key, expiration } => {
                 let item = self.store.touch(key.as_bytes(), expiration, now);
                 self.counts.touched(item.is_some());
-                let found = item.map(|item| Answer { value: Bytes::new(), ..Answer::with_item(packet, item) });
+                let found =
+                    item.map(|item| Answer { value: Bytes::new(), ..Answer::with_item(packet, item) });
                 looked_up(packet, found, false, false)
             }
             Request::Store { mode, key, value, flags, expiration, cas, quiet } => {
@@ -111,9 +112,7 @@ impl Cache {
                 done(packet, Ok(0), quiet)
             }
             Request::Noop => done(packet, Ok(0), false),
-            Request::Version => {
-                Answers::one(Answer { value: self.version.clone(), ..Answer::to(packet) })
-            }
+            Request::Version => Answers::one(Answer { value: self.version.clone(), ..Answer::to(packet) }),
             Request::Quit { quiet } => Answers { close: true, ..done(packet, Ok(0), quiet) },
             Request::Stat { group } => self.stat(packet, group, facts),
             // Without SASL; and memcached knows no VERBOSITY in the binary protocol.
@@ -139,10 +138,8 @@ impl Cache {
                 Vec::new()
             }
         };
-        let mut answers: Vec<Answer> = named
-            .into_iter()
-            .map(|(key, value)| Answer { key, value, ..Answer::to(packet) })
-            .collect();
+        let mut answers: Vec<Answer> =
+            named.into_iter().map(|(key, value)| Answer { key, value, ..Answer::to(packet) }).collect();
         answers.push(Answer::to(packet));
         Answers { answers, close: false }
     }
@@ -174,9 +171,7 @@ fn looked_up(packet: &RequestPacket<'_>, found: Option<Answer>, with_key: bool, 
         Some(answer) => Answers::one(Answer { key, ..answer }),
         None if quiet => Answers::none(),
         // The key comes in the place of the text.
-        None if with_key => {
-            Answers::one(Answer { status: Status::KEY_NOT_FOUND, key, ..Answer::to(packet) })
-        }
+        None if with_key => Answers::one(Answer { status: Status::KEY_NOT_FOUND, key, ..Answer::to(packet) }),
         None => Answers::refusing(packet, Status::KEY_NOT_FOUND),
     }
 }
@@ -189,3 +184,6 @@ fn done(packet: &RequestPacket<'_>, result: Result<u64, Refusal>, quiet: bool) -
         Err(refusal) => Answers::refusing(packet, refusal.status()),
     }
 }
+
+#[cfg(test)]
+mod tests;

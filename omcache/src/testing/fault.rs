@@ -139,7 +139,9 @@ impl Faults {
     pub(super) fn wait(&self, time: Duration, closing: impl Fn() -> bool) {
         let waiting = |_: &mut Plan| !closing();
         drop(
-            self.changed.wait_timeout_while(self.locked(), time, waiting).unwrap_or_else(PoisonError::into_inner),
+            self.changed
+                .wait_timeout_while(self.locked(), time, waiting)
+                .unwrap_or_else(PoisonError::into_inner),
         );
     }
 

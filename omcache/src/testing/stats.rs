@@ -179,8 +179,7 @@ impl Counts {
         };
         let names = if items > 0 { SLABS } else { "" };
         let class_1 = names.split_ascii_whitespace();
-        let mut named: Named =
-            class_1.map(|name| (format!("1:{name}").into(), value(name).into())).collect();
+        let mut named: Named = class_1.map(|name| (format!("1:{name}").into(), value(name).into())).collect();
         named.push(("active_slabs".into(), class.to_string().into()));
         named.push(("total_malloced".into(), "0".into()));
         named
@@ -276,6 +275,9 @@ mod tests {
             let (_, value) = named.iter().find(|(listed, _)| listed == name).expect(name);
             String::from_utf8_lossy(value).into_owned()
         };
-        assert_eq!((value("cmd_get"), value("cmd_set"), value("total_items")), ("0".into(), "0".into(), "2".into()));
+        assert_eq!(
+            (value("cmd_get"), value("cmd_set"), value("total_items")),
+            ("0".into(), "0".into(), "2".into())
+        );
     }
 }

@@ -75,7 +75,12 @@ impl Memcached {
 
     fn new(place: Place, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Self { child: None, place, arguments: arguments.iter().map(|&text| text.to_owned()).collect(), folder }
+        Self {
+            child: None,
+            place,
+            arguments: arguments.iter().map(|&text| text.to_owned()).collect(),
+            folder,
+        }
     }
 
     fn port_file(&self) -> PathBuf {
@@ -105,7 +110,9 @@ impl Memcached {
         match command.spawn() {
             Ok(child) => self.child = Some(child),
             Err(error) => {
-                panic!("memcached can't be started ({error}): these tests need the Debian package `memcached`")
+                panic!(
+                    "memcached can't be started ({error}): these tests need the Debian package `memcached`"
+                )
             }
         }
     }
@@ -205,7 +212,8 @@ impl Memcached {
         stream.write_all(b"stats\r\nquit\r\n").unwrap();
         let wanted = format!("STAT {name} ");
         let lines = BufReader::new(stream).lines().map(|line| line.expect("it answers"));
-        let found = lines.take_while(|line| line != "END").find_map(|line| line.strip_prefix(&wanted)?.parse().ok());
+        let found =
+            lines.take_while(|line| line != "END").find_map(|line| line.strip_prefix(&wanted)?.parse().ok());
         found.unwrap_or_else(|| panic!("no statistic {name}"))
     }
 

@@ -78,7 +78,9 @@ pub(super) fn failures(log: &[Ended]) -> Vec<String> {
 
 fn explained(kind: ErrorKind) -> &'static str {
     match kind {
-        ErrorKind::Unknown => "sent, but no answer came before the connection was given up (ErrorKind::Unknown)",
+        ErrorKind::Unknown => {
+            "sent, but no answer came before the connection was given up (ErrorKind::Unknown)"
+        }
         ErrorKind::NotSent => "failed before anything was sent (ErrorKind::NotSent)",
         ErrorKind::NoServers => "no server was left (ErrorKind::NoServers)",
         ErrorKind::SendBufferFull => "too much waited to be sent (ErrorKind::SendBufferFull)",

@@ -100,7 +100,11 @@ impl Load {
     }
 
     /// Works until something holds, but no longer than `limit`; tells whether it came to hold.
-    pub(super) fn run_until(&mut self, limit: Duration, mut holds: impl FnMut(&Self) -> bool) -> Result<bool> {
+    pub(super) fn run_until(
+        &mut self,
+        limit: Duration,
+        mut holds: impl FnMut(&Self) -> bool,
+    ) -> Result<bool> {
         let end = Instant::now() + limit;
         let mut held = false;
         self.run(|load| {
@@ -165,8 +169,7 @@ impl Load {
             true => Command::Get(key.as_bytes()),
             false => Command::Store(Mode::Set, Item::new(&key, &value)),
         };
-        let begun =
-            Begun { key: number, server: self.client.server_for_key(&key), at: Instant::now(), read };
+        let begun = Begun { key: number, server: self.client.server_for_key(&key), at: Instant::now(), read };
         match self.client.submit(&command) {
             Ok(ticket) => {
                 self.under_way.insert(ticket, begun);

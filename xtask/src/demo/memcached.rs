@@ -49,7 +49,8 @@ impl Memcached {
             BufReader::new(output).read_line(&mut line)?;
         }
         let pid = line.trim().parse().ok().and_then(Pid::from_raw);
-        let pid = pid.ok_or_else(|| anyhow!("the shell that runs memcached says {line:?}, no process number"))?;
+        let pid =
+            pid.ok_or_else(|| anyhow!("the shell that runs memcached says {line:?}, no process number"))?;
         // From here on an error ends the process.
         let mut memcached = Self { keeper, input, pid, port: 0 };
         memcached.port = read_port(&port_file)?;
@@ -79,7 +80,8 @@ impl Memcached {
     }
 
     fn signal(&self, signal: Signal) -> Result<()> {
-        kill_process(self.pid, signal).with_context(|| format!("sending {signal:?} to memcached {:?}", self.pid))
+        kill_process(self.pid, signal)
+            .with_context(|| format!("sending {signal:?} to memcached {:?}", self.pid))
     }
 
     fn bury(&mut self) {

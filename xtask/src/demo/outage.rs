@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::figures::{Counted, Figures, failures, first};
-use super::load::Outcome;
+use super::load::{Ended, Outcome, RATE};
 use super::screen::{count, time};
 use super::{CONNECT, DEAD, Demo, SLACK, servers, values};
 
@@ -19,6 +19,21 @@ pub(super) enum Failing {
     Hangs,
 }
 
+impl Failing {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Killed => "is killed",
+            Self::Hangs => "hangs",
+        }
+    }
+}
+
+/// The keys of a failed server, by the server that they go to now.
+type Moves = BTreeMap<usize, Vec<usize>>;
+
+/// How long the program works on before the failure.
+const BEFORE: Duration = Duration::from_millis(300);
+
 /// How long an outage may go on before the demonstration gives up on it.
 const GIVE_UP: Duration = Duration::from_secs(6);
 
@@ -27,28 +42,47 @@ impl Demo {
     pub(super) fn outage(&mut self, victim: usize, failing: Failing) -> Result<()> {
         let begin = Instant::now();
         let name = servers::NAMES[victim];
-        let (title, state) = match failing {
-            Failing::Killed => (format!("Server {name} is killed"), "killed"),
-            Failing::Hangs => (format!("Server {name} hangs"), "hangs"),
-        };
+        let title = format!("Server {name} {}", failing.text());
         self.heading(&title);
-        match failing {
-            Failing::Killed => println!(
-                "A program reads all keys in turn, {} times a second, and stores again what is missing, as programs\n\
-                 with a cache do. In the midst of it, server {name} is ended without warning.",
-                count(super::load::RATE as usize)
-            ),
-            Failing::Hangs => println!(
-                "The same again, but {name} does not end: its connections stay open, and it answers nothing. The client\n\
-                 gives up on the connection after {} of silence, and on a new one after {}.",
-                time(DEAD),
-                time(CONNECT)
-            ),
-        }
+        introduce(name, failing);
 
-        let busy = self.screen.busy("reading");
-        let keys = self.homes.iter().filter(|&&home| home == victim).count();
-        self.load.run_for(Duration::from_millis(300))?;
+        let (since, complete) = self.fail(victim, failing)?;
+        let log = self.take_log();
+        // The key was stored on the failed server alone, so a server where it is missing is another one.
+        let answered = first(&log, since, |ended| {
+            self.homes[ended.key] == victim && ended.outcome == Outcome::Miss && ended.at() >= since
+        });
+        let moves = self.show_moves(victim);
+        let after: Vec<_> = log.into_iter().filter(|ended| ended.at() >= since).collect();
+        let figures = self.show_figures(&after, victim, failing.text());
+
+        self.check_others(victim, &figures);
+        let soon = format!("The keys of {name} were answered by another server");
+        self.check_time(&soon, answered, DEAD + CONNECT + SLACK);
+        let keys = count(self.keys_of(victim));
+        self.promises
+            .check(complete, format!("All {keys} keys of {name} were stored again on other servers"));
+        for (&to, keys) in &moves {
+            self.expected[to] += keys.len();
+        }
+        if failing == Failing::Killed {
+            self.expected[victim] = 0;
+        }
+        self.check_items(|server| server != victim, "The other servers hold those keys besides their own")?;
+
+        let answered = answered.map_or("never".to_owned(), |answered| format!("after {}", time(answered)));
+        let failed: usize = figures.iter().map(|figures| figures.failed).sum();
+        let result = format!("other servers answer {answered}, {} commands failed", count(failed));
+        self.results.add(title, result, begin.elapsed());
+        Ok(())
+    }
+
+    /// Works, makes the server fail in the midst of it, and works on until all its keys are stored elsewhere. Returns
+    /// when it failed, and whether all keys were.
+    fn fail(&mut self, victim: usize, failing: Failing) -> Result<(Instant, bool)> {
+        let _busy = self.screen.busy("the program reads");
+        let keys = self.keys_of(victim);
+        self.load.run_for(BEFORE)?;
         let server = &mut self.servers[victim];
         let since = self.load.run_during(move || {
             let since = Instant::now();
@@ -58,91 +92,84 @@ impl Demo {
             }
             Ok(since)
         })?;
-        let homes = &self.homes;
-        let mut again = Counted::default();
-        let all = self.load.run_until(GIVE_UP, |load| {
-            again.follow(load.log(), |ended| homes[ended.key] == victim && ended.outcome == Outcome::Stored)
-                == keys
-        })?;
+        let (homes, mut stored) = (&self.homes, Counted::default());
+        let again = |ended: &Ended| homes[ended.key] == victim && ended.outcome == Outcome::Stored;
+        let complete = self.load.run_until(GIVE_UP, |load| stored.follow(load.log(), again) == keys)?;
         self.load.finish()?;
-        drop(busy);
-
-        let log = self.load.take_log();
-        self.count_values(&log);
-        // What is missing was never stored where it was looked for: another server answered.
-        let answered =
-            first(&log, since, |ended| self.homes[ended.key] == victim && ended.outcome == Outcome::Miss);
-        match answered {
-            Some(answered) => println!(
-                "\nThe first key of {name} was answered by another server after {}. Where the keys of {name} went:",
-                time(answered)
-            ),
-            None => println!("\nNo key of {name} was answered by another server."),
-        }
-        let moved = self.show_moves(victim);
-
-        let after: Vec<_> = log.into_iter().filter(|ended| ended.at() >= since).collect();
-        let figures = Figures::of(&after, &self.homes);
-        println!("What the program saw from then on:");
-        Figures::show(&figures, &self.screen, victim, state);
-        let lines = failures(&after);
-        for line in &lines {
-            println!("Failed: {line}");
-        }
-        if lines.is_empty() {
-            println!("Nothing failed.");
-        }
-
-        println!();
-        let others = others(victim);
-        self.promises.check(moved == 0, format!("keys of {others}: none of them moved"));
-        self.check_others(&figures, victim);
-        let limit = DEAD + CONNECT + SLACK;
-        let text = match answered {
-            Some(answered) => format!("after {}", time(answered)),
-            None => "never".to_owned(),
-        };
-        self.promises.check(
-            answered.is_some_and(|answered| answered <= limit),
-            format!("keys of {name}: answered by another server {text} (limit {})", time(limit)),
-        );
-        self.promises.check(all, format!("keys of {name}: all {} are stored again on {others}", count(keys)));
-        self.check_items(&format!("{others} report as many more items"), victim, |server, found, homes| {
-            let arrived = homes.iter().filter(|(home, now)| *home == victim && *now == server).count();
-            server == victim || found == homes.iter().filter(|(home, _)| *home == server).count() + arrived
-        })?;
-        let failed = figures[victim].failed;
-        let result = match answered {
-            Some(answered) => format!(
-                "keys answered by others after {}; {} of {} reads and stores failed",
-                time(answered),
-                count(failed),
-                count(after.len())
-            ),
-            None => "keys not answered by others".to_owned(),
-        };
-        self.results.add(title, result, begin.elapsed());
-        Ok(())
+        Ok((since, complete))
     }
 
-    /// Shows where each key of `victim` goes now. Returns how many of the others' keys go elsewhere.
-    fn show_moves(&self, victim: usize) -> usize {
-        let mut moves: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        let mut moved_others = 0;
-        for (key, &home) in self.homes.iter().enumerate() {
-            let now = self.load.client.server_for_key(&values::key(key));
-            match now {
-                _ if home != victim => moved_others += usize::from(now != Some(home)),
-                Some(now) => moves.entry(now).or_default().push(key),
-                None => {}
+    fn show_moves(&self, victim: usize) -> Moves {
+        let name = |server: usize| servers::NAMES[server].to_string();
+        let mut moves = Moves::new();
+        for key in (0..values::COUNT).filter(|&key| self.homes[key] == victim) {
+            if let Some(now) = self.load.client.server_for_key(&values::key(key)) {
+                moves.entry(now).or_default().push(key);
             }
         }
+        println!("\nWhere the keys of {} went:", name(victim));
         let rows = moves.iter().map(|(&to, keys)| {
             let examples: Vec<_> = keys.iter().take(3).map(|&key| values::key(key)).collect();
-            let name = |server: usize| servers::NAMES[server].to_string();
-            vec![name(victim), name(to), count(keys.len()), examples.join(", ")]
+            vec![name(victim), name(to), count(keys.len()), format!("{}, ...", examples.join(", "))]
         });
         self.screen.table(&["from", "to", "keys", "for example"], rows, &[2]);
-        moved_others
+        moves
+    }
+
+    /// Shows what the program saw, of a log that begins with a failure or its end.
+    pub(super) fn show_figures(&self, log: &[Ended], at: usize, state: &str) -> [Figures; servers::COUNT] {
+        println!("\nWhat the program saw from then on:");
+        let figures = Figures::of(log, &self.homes);
+        Figures::show(&figures, &self.screen, at, state);
+        for failure in failures(log) {
+            println!("failed: {failure}");
+        }
+        println!();
+        figures
+    }
+
+    /// Checks that the keys of the servers besides `at` did not notice anything.
+    pub(super) fn check_others(&mut self, at: usize, figures: &[Figures; servers::COUNT]) {
+        let moved = (0..values::COUNT).filter(|&key| {
+            let home = self.homes[key];
+            home != at && self.load.client.server_for_key(&values::key(key)) != Some(home)
+        });
+        let moved = moved.count();
+        let others = || figures.iter().enumerate().filter(|(server, _)| *server != at);
+        let failed: usize = others().map(|(_, figures)| figures.failed + figures.misses).sum();
+        let slowest = others().map(|(_, figures)| figures.slowest).max().unwrap_or_default();
+        let keys =
+            format!("Keys of the other servers: {} moved, {} failed or missing", count(moved), count(failed));
+        self.promises.check(moved + failed == 0, keys);
+        // Whoever waits for the failed server waits at least that long.
+        let waited = format!(
+            "Keys of the other servers: the slowest answer took {} (limit {})",
+            time(slowest),
+            time(CONNECT)
+        );
+        self.promises.check(slowest < CONNECT, waited);
+    }
+
+    /// Checks that something happened within a time.
+    pub(super) fn check_time(&mut self, what: &str, after: Option<Duration>, limit: Duration) {
+        let held = after.is_some_and(|after| after <= limit);
+        let after = after.map_or("never".to_owned(), |after| format!("after {}", time(after)));
+        self.promises.check(held, format!("{what} {after} (limit {})", time(limit)));
+    }
+}
+
+fn introduce(name: char, failing: Failing) {
+    match failing {
+        Failing::Killed => println!(
+            "A program reads all keys in turn, {} reads a second. Where a value is missing it stores it again, as\n\
+             programs with a cache do. Meanwhile server {name} is ended without warning.",
+            count(RATE as usize)
+        ),
+        Failing::Hangs => println!(
+            "The same again, but {name} is not ended: its connections stay open, and it answers nothing. The client gives\n\
+             a connection up after {} of silence, and an attempt to connect after {}.",
+            time(DEAD),
+            time(CONNECT)
+        ),
     }
 }

@@ -22,9 +22,18 @@ impl Screen {
     }
 
     /// Shows a table. Columns whose number is in `right` are aligned to the right.
-    pub(super) fn table(&self, header: &[&str], rows: impl IntoIterator<Item = Vec<String>>, right: &[usize]) {
+    pub(super) fn table(
+        &self,
+        header: &[&str],
+        rows: impl IntoIterator<Item = Vec<String>>,
+        right: &[usize],
+    ) {
         let mut table = Table::new();
-        table.load_style(if self.terminal { presets::UTF8_FULL_CONDENSED } else { presets::ASCII_FULL_CONDENSED });
+        table.load_style(if self.terminal {
+            presets::UTF8_FULL_CONDENSED
+        } else {
+            presets::ASCII_FULL_CONDENSED
+        });
         table.set_content_arrangement(ContentArrangement::Disabled);
         table.set_header(header.iter().copied()).add_rows(rows);
         for &column in right {
@@ -81,7 +90,7 @@ pub(super) fn count(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -45,7 +45,9 @@ impl CacheServer {
                 let running = Memcached::start(program, None)?;
                 Self::Process { program: program.clone(), port: running.port(), running: Some(running) }
             }
-            Kind::Embedded(_) => Self::Embedded(Server::start().context("starting a server in this process")?),
+            Kind::Embedded(_) => {
+                Self::Embedded(Server::start().context("starting a server in this process")?)
+            }
         })
     }
 
