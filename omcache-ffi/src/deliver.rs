@@ -131,7 +131,9 @@ impl Handle {
 
     /// Gives an outcome to the call that waits for it.
     fn settle(&mut self, op: &mut Op, opaque: u32, value: Option<omcache_value_t>, ends: bool) {
-        let Some(active) = self.active.iter_mut().rev().find(|active| active.contains(opaque)) else { return };
+        let Some(active) = self.active.iter_mut().rev().find(|active| active.contains(opaque)) else {
+            return;
+        };
         if ends {
             active.outstanding = active.outstanding.saturating_sub(1);
         }

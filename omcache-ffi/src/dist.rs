@@ -104,7 +104,8 @@ fn named(method: &omcache_dist_t) -> Option<Named> {
     let same = |known: &omcache_dist_t| {
         method.points_per_server == known.points_per_server
             && method.entries_per_point == known.entries_per_point
-            && method.point_hash_func.map(|func| func as usize) == known.point_hash_func.map(|func| func as usize)
+            && method.point_hash_func.map(|func| func as usize)
+                == known.point_hash_func.map(|func| func as usize)
             && method.key_hash_func.map(|func| func as usize) == known.key_hash_func.map(|func| func as usize)
     };
     [
@@ -151,7 +152,10 @@ pub(crate) fn set_distribution(handle: &mut Handle, distribution: Arc<dyn Distri
 /// # Safety
 /// `mc` is NULL or a live handle; `method` is NULL or a distribution whose functions may be called as long as it is set.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn omcache_set_distribution_method(mc: *mut omcache_t, method: *const omcache_dist_t) -> c_int {
+pub unsafe extern "C" fn omcache_set_distribution_method(
+    mc: *mut omcache_t,
+    method: *const omcache_dist_t,
+) -> c_int {
     // SAFETY: NULL or a distribution, as the caller promises.
     let Some(method) = (unsafe { method.as_ref() }) else { return ret::INVALID };
     let (Some(point_hash), Some(key_hash)) = (method.point_hash_func, method.key_hash_func) else {

@@ -60,7 +60,8 @@ pub unsafe extern "C" fn omcache_set_weighted_servers(
                     return ret::INVALID;
                 }
             };
-            let weighted = servers.into_iter().zip(weights).map(|(server, &weight)| server.with_weight(weight));
+            let weighted =
+                servers.into_iter().zip(weights).map(|(server, &weight)| server.with_weight(weight));
             crate::settings::set_servers(handle, weighted.collect())
         })
     }
@@ -136,8 +137,9 @@ pub unsafe extern "C" fn omcache_server_status(
     // SAFETY: NULL or a live handle, and writable, as the caller promises.
     unsafe {
         with_handle(mc, |handle| {
-            let known =
-                usize::try_from(server_index).ok().and_then(|index| handle.driver.cluster.server_status(index));
+            let known = usize::try_from(server_index)
+                .ok()
+                .and_then(|index| handle.driver.cluster.server_status(index));
             let Some(known) = known else { return ret::INVALID };
             let left = known.retry_at.map(|at| at.since(handle.driver.now()).as_millis()).unwrap_or_default();
             let text = known.last_failure.map(|failure| failure.to_string().replace('\0', " "));

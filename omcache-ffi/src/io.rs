@@ -28,7 +28,9 @@ unsafe fn exchange(
         if count.is_null() { 0 } else { unsafe { count.read() } }
     };
     let given = read(req_count);
-    if mc.is_null() || (submit && (reqs.is_null() || req_count.is_null())) || (!values.is_null() && value_count.is_null())
+    if mc.is_null()
+        || (submit && (reqs.is_null() || req_count.is_null()))
+        || (!values.is_null() && value_count.is_null())
     {
         return ret::INVALID;
     }

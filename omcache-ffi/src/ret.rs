@@ -68,9 +68,9 @@ pub(crate) fn of_outcome(outcome: &Outcome) -> Option<c_int> {
 
 pub(crate) fn of_refusal(error: &SubmitError) -> c_int {
     match error {
-        SubmitError::NoServers { .. } | SubmitError::ServerDisabled { .. } | SubmitError::UnknownServer { .. } => {
-            NO_SERVERS
-        }
+        SubmitError::NoServers { .. }
+        | SubmitError::ServerDisabled { .. }
+        | SubmitError::UnknownServer { .. } => NO_SERVERS,
         SubmitError::SendBufferFull { .. } => BUFFER_FULL,
         _ => INVALID,
     }

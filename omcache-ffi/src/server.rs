@@ -40,7 +40,10 @@ fn port_number(port: &str) -> c_int {
 /// # Safety
 /// `mc` is NULL or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn omcache_server_info(mc: *mut omcache_t, server_index: c_int) -> *mut omcache_server_info_t {
+pub unsafe extern "C" fn omcache_server_info(
+    mc: *mut omcache_t,
+    server_index: c_int,
+) -> *mut omcache_server_info_t {
     // SAFETY: as the caller promises.
     let Some(handle) = (unsafe { mc.as_ref() }) else { return ptr::null_mut() };
     guarded(ptr::null_mut(), || {
@@ -61,7 +64,10 @@ pub unsafe extern "C" fn omcache_server_info(mc: *mut omcache_t, server_index: c
 /// # Safety
 /// `info` is NULL or comes from `omcache_server_info` and is not freed; its host name is unchanged.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn omcache_server_info_free(_mc: *mut omcache_t, info: *mut omcache_server_info_t) -> c_int {
+pub unsafe extern "C" fn omcache_server_info_free(
+    _mc: *mut omcache_t,
+    info: *mut omcache_server_info_t,
+) -> c_int {
     if info.is_null() {
         return ret::INVALID;
     }

@@ -71,8 +71,12 @@ pub struct omcache_value_t {
 }
 
 /// Makes the hashes of one point of a server; returns how many it made.
-pub type omc_ketama_point_hash_func =
-    unsafe extern "C" fn(hostname: *const c_char, portname: *const c_char, point: u32, hashes: *mut u32) -> u32;
+pub type omc_ketama_point_hash_func = unsafe extern "C" fn(
+    hostname: *const c_char,
+    portname: *const c_char,
+    point: u32,
+    hashes: *mut u32,
+) -> u32;
 /// Hashes a key.
 pub type omc_ketama_key_hash_func = unsafe extern "C" fn(key: *const c_uchar, key_len: usize) -> u32;
 
@@ -107,7 +111,8 @@ pub struct omcache_server_info_t {
 }
 
 /// Receives log lines.
-pub type omcache_log_callback_func = unsafe extern "C" fn(context: *mut c_void, level: c_int, msg: *const c_char);
+pub type omcache_log_callback_func =
+    unsafe extern "C" fn(context: *mut c_void, level: c_int, msg: *const c_char);
 /// Receives responses.
 pub type omcache_response_callback_func =
     unsafe extern "C" fn(mc: *mut omcache_t, result: *mut omcache_value_t, context: *mut c_void);

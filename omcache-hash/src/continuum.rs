@@ -8,6 +8,7 @@ use core::fmt;
 use crate::distribution::{Distribution, Named, Placed, Placement, check_count};
 use crate::error::BuildError;
 use crate::fingerprint;
+use crate::hash::one_at_a_time;
 use crate::server::Server;
 use crate::walk::{Course, Walk};
 
@@ -83,6 +84,14 @@ impl Continuum {
     #[inline]
     #[must_use]
     pub fn server(&self, key: &[u8]) -> Option<usize> {
+        // The default has a look-up that callers may inline: one comparison, the hash, the ring.
+        if let Kind::Named(Placed::OneAtATime(ring)) = &self.placement {
+            return Some(ring.server(one_at_a_time(key)));
+        }
+        self.server_of_other(key)
+    }
+
+    fn server_of_other(&self, key: &[u8]) -> Option<usize> {
         match &self.placement {
             Kind::Named(placed) => Some(placed.server(key)),
             Kind::Own(own) => own.server(key).checked_rem(self.servers),

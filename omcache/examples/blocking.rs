@@ -59,7 +59,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Counters are decimal numbers that the server itself changes. This one begins at 100 if it is new.
     let _ = client.delete("example:visits")?;
     let one = Delta::from(1).or_create(100, Expiration::NEVER);
-    println!("visits: {:?}, then {:?}", client.increment("example:visits", one)?, client.increment("example:visits", one)?);
+    println!(
+        "visits: {:?}, then {:?}",
+        client.increment("example:visits", one)?,
+        client.increment("example:visits", one)?
+    );
 
     // What goes wrong has a kind to match on, and a text for people with the server's name in it.
     match client.increment("example:greeting", 1) {

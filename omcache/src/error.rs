@@ -51,7 +51,10 @@ pub struct Error(Repr);
 
 enum Repr {
     /// Without an allocation: most entries of a batch begin as this.
-    Plain { kind: ErrorKind, sent: bool },
+    Plain {
+        kind: ErrorKind,
+        sent: bool,
+    },
     Full(Box<Full>),
 }
 
@@ -84,7 +87,13 @@ impl Error {
             Status::NON_NUMERIC => ErrorKind::NonNumeric,
             _ => ErrorKind::Refused,
         };
-        Self(Repr::Full(Box::new(Full { kind, sent: true, server: None, status: Some(status.0), source: None })))
+        Self(Repr::Full(Box::new(Full {
+            kind,
+            sent: true,
+            server: None,
+            status: Some(status.0),
+            source: None,
+        })))
     }
 
     /// From how a request ended; `None` for silence, which is no failure.
@@ -100,7 +109,13 @@ impl Error {
             }
             other => (ErrorKind::Refused, true, format!("{other:?}").into()),
         };
-        Some(Self(Repr::Full(Box::new(Full { kind, sent, server: None, status: None, source: Some(source) }))))
+        Some(Self(Repr::Full(Box::new(Full {
+            kind,
+            sent,
+            server: None,
+            status: None,
+            source: Some(source),
+        }))))
     }
 
     pub(crate) fn with_server(self, server: String) -> Self {

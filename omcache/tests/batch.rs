@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use memcached::Memcached;
 use memcached::deadline::{ms, until, within};
-use memcached::keys::{keys_of, ring_order};
+use memcached::keys::ring_order;
 use omcache::{Client, ClientBuilder, ErrorKind, Expiration, Item, Mode, Stored};
 
 const NEVER: Expiration = Expiration::NEVER;
@@ -103,8 +103,7 @@ fn stores_of_every_mode_tell_what_became_of_each() {
 fn a_key_may_come_twice() {
     let servers = Memcached::start_many::<4>();
     let mut client = builder(&servers).build().unwrap();
-    let items: Vec<(String, String)> =
-        (0..1000).map(|n| (format!("key{}", n % 10), n.to_string())).collect();
+    let items: Vec<(String, String)> = (0..1000).map(|n| (format!("key{}", n % 10), n.to_string())).collect();
     let items: Vec<Item<'_>> = items.iter().map(|(key, value)| Item::new(key, value)).collect();
     for stored in client.set_multi(&items) {
         assert!(stored.unwrap().is_stored());
@@ -126,7 +125,9 @@ fn duplicates_keep_their_order_in_a_send_buffer_that_is_full() {
     // Long values and short ones by turns: a short one may not overtake a long one that found no room.
     let long = "x".repeat(6000);
     let pairs: Vec<(String, String)> = (0..4000)
-        .map(|n| (format!("key{}", n / 2 % 50), if n % 2 == 0 { format!("{n} {long}") } else { n.to_string() }))
+        .map(|n| {
+            (format!("key{}", n / 2 % 50), if n % 2 == 0 { format!("{n} {long}") } else { n.to_string() })
+        })
         .collect();
     let items: Vec<Item<'_>> = pairs.iter().map(|(key, value)| Item::new(key, value)).collect();
     for stored in client.set_multi(&items) {
@@ -220,8 +221,10 @@ fn a_batch_goes_on_to_the_next_server_where_one_refuses_to_be_connected() {
     let keys = numbered("key", 300);
     let mut all = builder(&servers).build().unwrap();
     let homes: Vec<usize> = keys.iter().map(|key| all.server_for_key(key).unwrap()).collect();
-    let next: Vec<usize> =
-        keys.iter().map(|key| ring_order(&servers, key).into_iter().find(|&server| server != 1).unwrap()).collect();
+    let next: Vec<usize> = keys
+        .iter()
+        .map(|key| ring_order(&servers, key).into_iter().find(|&server| server != 1).unwrap())
+        .collect();
     fill(&mut all, &keys);
     servers[1].kill();
 
@@ -234,7 +237,11 @@ fn a_batch_goes_on_to_the_next_server_where_one_refuses_to_be_connected() {
     let mut client = builder(&servers).build().unwrap();
     within(Duration::from_secs(2), "a batch with a dead server", || fill(&mut client, &keys));
     for (key, &next) in keys.iter().zip(&next) {
-        assert_eq!(servers[next].value(key), Some(format!("value of {key}")), "the next one in ring order has it");
+        assert_eq!(
+            servers[next].value(key),
+            Some(format!("value of {key}")),
+            "the next one in ring order has it"
+        );
     }
     let mut client = builder(&servers).build().unwrap();
     let deleted = within(Duration::from_secs(2), "a batch with a dead server", || client.delete_multi(&keys));
@@ -300,7 +307,8 @@ fn a_hanging_server_does_not_hold_up_the_others_where_the_send_buffer_is_small()
     servers[0].pause();
     let value = "x".repeat(500);
     let items: Vec<Item<'_>> = keys.iter().map(|key| Item::new(key, &value)).collect();
-    let results = within(Duration::from_secs(6), "a batch with a hanging server", || client.set_multi(&items));
+    let results =
+        within(Duration::from_secs(6), "a batch with a hanging server", || client.set_multi(&items));
     let mut unsent = 0;
     for ((key, &home), result) in keys.iter().zip(&homes).zip(results) {
         match result {
@@ -340,7 +348,9 @@ fn a_server_killed_in_the_middle_of_a_batch_gives_no_wrong_value() {
         until(Duration::from_secs(10), "it is under way", || servers[1].stat("cmd_get") > before);
         servers[1].kill();
         let (mut right, mut failed) = (0, 0);
-        for (((key, expected), &home), result) in keys.iter().zip(&values).zip(&homes).zip(batch.join().unwrap()) {
+        for (((key, expected), &home), result) in
+            keys.iter().zip(&values).zip(&homes).zip(batch.join().unwrap())
+        {
             match result {
                 Ok(Some(value)) => {
                     assert!(value.data == *expected, "{key}");

@@ -329,12 +329,16 @@ fn raw_requests_are_answered_as_they_are() {
     let stat = client.raw(&RawRequest::new(0x10).server(0)).unwrap();
     assert_eq!(&*stat.key, b"pid", "the first of many");
 
-    for request in [RawRequest::new(0x11).key(b"key"), RawRequest::new(0x00), RawRequest::new(0x0d).key(b"key")] {
+    for request in
+        [RawRequest::new(0x11).key(b"key"), RawRequest::new(0x00), RawRequest::new(0x0d).key(b"key")]
+    {
         let error = client.raw(&request).unwrap_err();
         assert_eq!((error.kind(), error.was_sent()), (ErrorKind::InvalidInput, false), "{error:?}");
     }
     let (long_key, long_extras) = (vec![b'k'; 65_536], [0; 256]);
-    for request in [RawRequest::new(0x00).key(&long_key), RawRequest::new(0x00).key(b"key").extras(&long_extras)] {
+    for request in
+        [RawRequest::new(0x00).key(&long_key), RawRequest::new(0x00).key(b"key").extras(&long_extras)]
+    {
         let error = client.raw(&request).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error:?}");
     }

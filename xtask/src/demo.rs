@@ -22,7 +22,7 @@ use self::load::{Ended, Load, Outcome};
 use self::outage::Failing;
 use self::promises::Promises;
 use self::results::Results;
-use self::screen::{Screen, count, time};
+use self::screen::{Screen, count, setting, time};
 use self::servers::{CacheServer, Kind};
 
 /// A server that owes an answer and is silent for this long counts as dead.
@@ -88,35 +88,51 @@ impl Demo {
             builder = builder.server(server.address())?;
         }
         let mut client = builder.build()?;
-        println!("OMcache, a client for clusters of memcached servers: a demonstration");
-        println!("====================================================================");
-        println!(
-            "Three cache servers on this computer, one program that uses them. Every figure is measured now."
-        );
         let version = client.version(0).context("asking the first server for its version")?;
         let kind = match kind {
             Kind::Memcached(program) => format!("memcached {version} ({})", program.display()),
-            Kind::Embedded(why) => format!("servers built into OMcache, {why}"),
+            Kind::Embedded(why) => format!("built into OMcache ({why})"),
         };
-        println!("Servers: {kind}");
-        let mut results = Results::default();
-        results.add("Three servers are started", kind, begin.elapsed());
-        Ok(Self {
+        let mut demo = Self {
             screen: Screen::new(),
             servers,
             load: Load::new(client)?,
             homes: Vec::new(),
             expected: [0; servers::COUNT],
             promises: Promises::default(),
-            results,
+            results: Results::default(),
             right: 0,
             wrong: 0,
             begin,
-        })
+        };
+        demo.introduce(&kind);
+        demo.results.add("Three servers are started", kind, begin.elapsed());
+        Ok(demo)
+    }
+
+    fn introduce(&self, kind: &str) {
+        println!("OMcache, a client for clusters of memcached servers: a demonstration");
+        println!("====================================================================");
+        println!(
+            "Three cache servers on this computer, and one program that uses them while servers fail. Every value"
+        );
+        println!("contains its key, so that one of another key is noticed. All figures are measured now.");
+        self.heading("Three servers are started");
+        println!("The servers: {kind}");
+        println!("The client's settings, shorter than usual so that there is something to see:");
+        println!(
+            "  dead_timeout       {:>5}  of silence, and a connection on which an answer is due is given up",
+            setting(DEAD)
+        );
+        println!("  connect_timeout    {:>5}  at most for an attempt to connect", setting(CONNECT));
+        println!(
+            "  reconnect_timeout  {:>5}  until a server that could not be reached is tried again",
+            setting(RECONNECT)
+        );
     }
 
     fn heading(&self, title: &str) {
-        self.screen.heading(&format!("{}. {title}", self.results.next()));
+        self.screen.heading(&format!("{}. {title}", self.results.next_number()));
     }
 
     /// How many keys are a server's while all are up.
@@ -161,27 +177,25 @@ impl Demo {
         for server in (0..servers::COUNT).filter(|&server| which(server)) {
             let items = self.items_of(server)?;
             held &= items == self.expected[server];
-            found.push(format!("{} reports {} items", servers::NAMES[server], count(items)));
+            found.push(format!("{} reports {}", servers::NAMES[server], count(items)));
         }
-        self.promises.check(held, format!("{promise}: {}", found.join(", ")));
+        self.promises.check(held, format!("{promise} ({} items)", found.join(", ")));
         Ok(())
     }
 
     fn finish(self) -> Result<()> {
         self.screen.heading("Result");
         self.results.show(&self.screen);
-        println!(
-            "Values read and compared with what was stored for their key: {}",
-            count(self.right + self.wrong)
-        );
+        let all = self.right + self.wrong;
+        println!("Keys checked: {}, in {} reads that found a value", count(values::COUNT), count(all));
         println!("Wrong values: {}", count(self.wrong));
         let broken = self.promises.broken();
         if broken.is_empty() && self.wrong == 0 {
-            println!("All {} checks held. It took {}.", self.promises.kept(), time(self.begin.elapsed()));
+            println!("Verdict: all {} checks held, in {}.", self.promises.kept(), time(self.begin.elapsed()));
             return Ok(());
         }
         for promise in broken {
-            println!("did not hold: {promise}");
+            println!("Did not hold: {promise}");
         }
         bail!(
             "the demonstration found {} wrong values and {} checks that did not hold",

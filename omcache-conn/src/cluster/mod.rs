@@ -121,7 +121,7 @@ impl Cluster {
     ///
     /// # Errors
     /// Where it can't be queued; then nothing of it will be sent.
-    #[inline]
+    #[inline(always)]
     pub fn submit(&mut self, target: Target, request: &Request<'_>) -> Result<u32, SubmitError> {
         let key = request.key();
         let slot = self.place(target, key.as_ref().map(|key| key.as_bytes()))?;
@@ -141,7 +141,7 @@ impl Cluster {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn enqueue(
         &mut self,
         slot: ConnectionId,
@@ -310,21 +310,21 @@ impl Cluster {
 
     #[inline]
     pub(crate) fn wake(&mut self, slot: ConnectionId) {
-        if let Some(Some(connection)) = self.connections.get_mut(slot.index()) {
-            if !connection.woken {
-                connection.woken = true;
-                self.woken.push(slot);
-            }
+        if let Some(Some(connection)) = self.connections.get_mut(slot.index())
+            && !connection.woken
+        {
+            connection.woken = true;
+            self.woken.push(slot);
         }
     }
 
     #[inline]
     pub(crate) fn activate(&mut self, slot: ConnectionId) {
-        if let Some(Some(connection)) = self.connections.get_mut(slot.index()) {
-            if connection.active_at == usize::MAX {
-                connection.active_at = self.active.len();
-                self.active.push(slot);
-            }
+        if let Some(Some(connection)) = self.connections.get_mut(slot.index())
+            && connection.active_at == usize::MAX
+        {
+            connection.active_at = self.active.len();
+            self.active.push(slot);
         }
     }
 
@@ -335,10 +335,10 @@ impl Cluster {
             return;
         }
         self.active.swap_remove(at);
-        if let Some(&moved) = self.active.get(at) {
-            if let Some(Some(connection)) = self.connections.get_mut(moved.index()) {
-                connection.active_at = at;
-            }
+        if let Some(&moved) = self.active.get(at)
+            && let Some(Some(connection)) = self.connections.get_mut(moved.index())
+        {
+            connection.active_at = at;
         }
     }
 

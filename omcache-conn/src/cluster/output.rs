@@ -1,5 +1,7 @@
 //! What the driver is told: things to do, bytes to write, what to wait for, events.
 
+use omcache_proto::binary::ResponseHeader;
+
 use super::Cluster;
 use crate::connection::{ConnectionId, Follow, Message, State};
 use crate::error::Failure;
@@ -30,12 +32,7 @@ pub struct Interest {
 
 enum Next {
     Queued(Queued),
-    Answer {
-        connection: ConnectionId,
-        server: usize,
-        header: omcache_proto::binary::ResponseHeader,
-        start: usize,
-    },
+    Answer { connection: ConnectionId, server: usize, header: ResponseHeader, start: usize },
 }
 
 impl Cluster {
@@ -123,6 +120,31 @@ impl Cluster {
     /// The next event. Responses borrow from the connection's buffer until the next call.
     #[inline]
     pub fn poll_event(&mut self) -> Option<Event<'_>> {
+        if let Some((slot, header, start)) = self.answer_in_order() {
+            let connection = self.connections.get_mut(slot.index())?.as_mut()?;
+            let server = connection.index.unwrap_or_default();
+            return Some(Event::Response(Response {
+                server,
+                header,
+                start,
+                incoming: &mut connection.incoming,
+            }));
+        }
+        self.poll_any_event()
+    }
+
+    #[inline]
+    fn answer_in_order(&mut self) -> Option<(ConnectionId, ResponseHeader, usize)> {
+        if !self.shared.events.is_empty() {
+            return None;
+        }
+        let slot = *self.readable.last()?;
+        let connection = self.connections.get_mut(slot.index())?.as_mut()?;
+        let (header, start) = connection.answer_in_order(self.shared.config.receive_limit)?;
+        Some((slot, header, start))
+    }
+
+    fn poll_any_event(&mut self) -> Option<Event<'_>> {
         match self.next_event()? {
             Next::Queued(Queued::Settled(settled)) => Some(Event::Settled(settled)),
             Next::Queued(Queued::Server(event)) => Some(Event::Server(event)),
@@ -133,7 +155,6 @@ impl Cluster {
         }
     }
 
-    #[inline]
     fn next_event(&mut self) -> Option<Next> {
         loop {
             if !self.shared.events.is_empty() {

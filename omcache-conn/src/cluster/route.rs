@@ -17,7 +17,8 @@ impl Cluster {
         match target {
             Target::Key => {
                 let key = key.ok_or(SubmitError::NoKey)?;
-                self.slot_for_key(key, |slot| self.is_retrying(slot)).ok_or(SubmitError::NoServers { total: self.order.len() })
+                self.slot_for_key(key, |slot| self.is_retrying(slot))
+                    .ok_or(SubmitError::NoServers { total: self.order.len() })
             }
             Target::Server(server) => {
                 let total = self.order.len();

@@ -38,17 +38,7 @@ pub(crate) enum Placed {
 
 impl Placed {
     /// The index of the server that has the key.
-    #[inline]
     pub(crate) fn server(&self, key: &[u8]) -> usize {
-        match self {
-            Self::OneAtATime(ring) => ring.server(one_at_a_time(key)),
-            Self::One => 0,
-            _ => self.other(key),
-        }
-    }
-
-    // Out of line: only the default is worth a copy in each caller.
-    fn other(&self, key: &[u8]) -> usize {
         match self {
             Self::One => 0,
             Self::OneAtATime(ring) => ring.server(one_at_a_time(key)),

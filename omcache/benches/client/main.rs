@@ -116,7 +116,10 @@ fn main() {
     // As a test, every workload once is enough.
     if std::env::args().any(|argument| argument == "--bench") {
         println!("\nOperations a second and their ratio: medians of {ROUNDS} rounds that take turns");
-        println!("{:24} {:>12} {:>12} {:>24}", "workload", "client", "bare loop", "ratio (1.00 is the limit)");
+        println!(
+            "{:24} {:>12} {:>12} {:>24}",
+            "workload", "client", "bare loop", "ratio (1.00 is the limit)"
+        );
         for workload in WORKLOADS {
             let [ours, theirs, ratio] = compare(workload, &mut client, &keys, &mut bare);
             println!("{:24} {ours:>12.0} {theirs:>12.0} {ratio:>24.2}", workload.name());

@@ -158,7 +158,7 @@ impl Client {
             if place % STRIDE == STRIDE - 1 {
                 // A failing poll is told by the wait at the end.
                 now = self.advance(now, Some(now), &mut batch).unwrap_or(now);
-                self.submit_waiting(&mut request, &mut batch, &mut waiting);
+                self.submit_waiting(now, &mut request, &mut batch, &mut waiting);
             }
         }
         self.driver.cluster.settle_quiet();
@@ -176,7 +176,7 @@ impl Client {
                 }
             };
             let left = waiting.len();
-            if self.submit_waiting(&mut request, &mut batch, &mut waiting) {
+            if self.submit_waiting(now, &mut request, &mut batch, &mut waiting) {
                 // A server has all of its own: it need not wait for the others to tell what became of it.
                 self.driver.cluster.settle_quiet();
             }
@@ -212,7 +212,9 @@ impl Client {
         }
         match self.driver.cluster.submit(Target::Key, request) {
             Ok(_) => batch.places.push(place),
-            Err(SubmitError::SendBufferFull { server, queued, .. }) if queued > 0 => waiting.push(server, place),
+            Err(SubmitError::SendBufferFull { server, needed, limit, .. }) if needed <= limit => {
+                waiting.push(server, place);
+            }
             Err(error) => batch.settle(place, Err(error.into())),
         }
     }
@@ -221,16 +223,21 @@ impl Client {
     #[cold]
     fn submit_waiting<'r, M: Meaning>(
         &mut self,
+        now: Instant,
         mut request: impl FnMut(usize) -> Result<Request<'r>, Error>,
         batch: &mut Batch<M>,
         waiting: &mut Waiting,
     ) -> bool {
+        // The events that were taken may have let something go.
+        self.driver.flush(now);
         let mut emptied = false;
         for server in 0..waiting.servers() {
             while let Some(place) = waiting.front(server) {
                 match request(place).map(|request| self.driver.cluster.submit(Target::Key, &request)) {
                     Ok(Ok(_)) => batch.places.push(place),
-                    Ok(Err(SubmitError::SendBufferFull { server: full, queued, .. })) if queued > 0 => {
+                    Ok(Err(SubmitError::SendBufferFull { server: full, needed, limit, .. }))
+                        if needed <= limit =>
+                    {
                         if full == server {
                             break;
                         }
@@ -296,9 +303,12 @@ impl Client {
     /// Ends a batch early: what is not sent is taken back, the rest is unknown.
     #[cold]
     fn end_batch<M: Meaning>(&mut self, mut batch: Batch<M>, error: Error) -> Vec<Result<M::Result, Error>> {
+        // What nobody asks for any more is still to be settled, or it would be remembered for ever.
+        self.driver.cluster.settle_quiet();
         let count = u32::try_from(batch.places.len()).unwrap_or(u32::MAX);
+        let unsettled = u32::try_from(batch.unsettled).unwrap_or(u32::MAX);
         let (first, places, results) = (batch.first, &batch.places, &mut batch.results);
-        self.give_up(first, count, error, |opaque| {
+        self.give_up(first, count, unsettled, error, |opaque| {
             let place = places.get(opaque.wrapping_sub(first) as usize);
             if let Some(result) = place.and_then(|&place| results.get_mut(place)) {
                 *result = Err(Error::timeout(false));

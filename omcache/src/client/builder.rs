@@ -168,7 +168,9 @@ impl ClientBuilder {
     pub fn build(self) -> Result<Client, Error> {
         for (name, limit) in [("send", self.config.send_limit), ("receive", self.config.receive_limit)] {
             if limit < omcache_proto::binary::HEADER_LEN {
-                return Err(Error::invalid(format!("a {name} limit of {limit} bytes: a header alone has 24")));
+                return Err(Error::invalid(format!(
+                    "a {name} limit of {limit} bytes: a header alone has 24"
+                )));
             }
         }
         let mut driver = Driver::new(self.config);

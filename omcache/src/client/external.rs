@@ -62,7 +62,12 @@ impl Client {
     /// Gives up on a submitted command: if it is not sent it never will be, and this returns true; else its answer is
     /// dropped when it comes. There is no completion for it.
     pub fn cancel(&mut self, ticket: Ticket) -> bool {
-        !self.give_up(ticket.0, 1, Error::timeout(true), |_| ()).was_sent()
+        self.take_events();
+        if let Some(at) = self.inbox.completions.iter().position(|completion| completion.ticket == ticket) {
+            self.inbox.completions.remove(at);
+            return false;
+        }
+        !self.give_up(ticket.0, 1, 1, Error::timeout(true), |_| ()).was_sent()
     }
 
     /// Does all that can be done without waiting: reads, writes, connects, timers.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use omcache_conn::{Event, Outcome};
+use omcache_proto::binary::Opcode;
 
 use super::Ticket;
 use super::external::Completion;
@@ -10,14 +11,32 @@ use crate::command;
 use crate::driver::{Level, Logger};
 use crate::error::Error;
 
-/// Requests that their callers gave up on after they were sent, by opaque: a first one and how many.
+/// Requests that their callers gave up on after they were sent.
 #[derive(Debug, Default)]
-struct Abandoned(Vec<(u32, u32)>);
+struct Abandoned(Vec<Range>);
+
+/// Requests with consecutive opaques.
+#[derive(Debug)]
+struct Range {
+    first: u32,
+    count: u32,
+    /// How many of them have no outcome yet; the others were settled before.
+    unsettled: u32,
+}
 
 impl Abandoned {
+    /// Whether the request is one of them. Where this is the last that is heard of it, it is so no longer.
     #[inline]
-    fn contains(&self, opaque: u32) -> bool {
-        self.0.iter().any(|&(first, count)| opaque.wrapping_sub(first) < count)
+    fn take(&mut self, opaque: u32, is_last: bool) -> bool {
+        let has = |range: &Range| opaque.wrapping_sub(range.first) < range.count;
+        let Some(at) = self.0.iter().position(has) else { return false };
+        if let Some(range) = self.0.get_mut(at).filter(|_| is_last) {
+            range.unsettled -= 1;
+            if range.unsettled == 0 {
+                self.0.swap_remove(at);
+            }
+        }
+        true
     }
 }
 
@@ -31,9 +50,9 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
-    /// Notes that nobody waits any more for `count` requests from `first` on.
-    pub(super) fn abandon(&mut self, first: u32, count: u32) {
-        self.abandoned.0.push((first, count));
+    /// Notes that nobody waits any more for `count` requests from `first` on, of which `unsettled` have no outcome yet.
+    pub(super) fn abandon(&mut self, first: u32, count: u32, unsettled: u32) {
+        self.abandoned.0.push(Range { first, count, unsettled });
     }
 
     /// Forgets what was abandoned: nothing is under way any more.
@@ -46,7 +65,9 @@ impl Inbox {
         match event {
             Event::Response(response) => {
                 let opaque = response.opaque();
-                if self.abandoned.contains(opaque) {
+                // STAT has many responses.
+                let is_last = response.header().opcode != Opcode::STAT || response.packet().ends_stat();
+                if self.abandoned.take(opaque, is_last) {
                     logger.log(Level::Debug, format_args!("a late answer to request {opaque} is dropped"));
                     return;
                 }
@@ -56,7 +77,7 @@ impl Inbox {
             }
             Event::Settled(settled) => {
                 let quiet = settled.opcode.is_quiet();
-                if self.abandoned.contains(settled.opaque) || (quiet && settled.outcome == Outcome::Silent) {
+                if self.abandoned.take(settled.opaque, true) || (quiet && settled.outcome == Outcome::Silent) {
                     return;
                 }
                 if let Some(error) = Error::from_outcome(settled.outcome) {

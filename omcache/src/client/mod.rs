@@ -12,7 +12,7 @@ mod waiting;
 
 use std::time::Duration;
 
-use omcache_conn::{Event, Instant, Response, Target};
+use omcache_conn::{Cluster, Event, Instant, Response, SubmitError, Target};
 use omcache_proto::Request;
 
 use self::inbox::Inbox;
@@ -65,7 +65,6 @@ pub struct Client {
 
 impl Client {
     /// A client to be configured.
-    #[must_use]
     pub fn builder() -> ClientBuilder {
         ClientBuilder::new()
     }
@@ -133,9 +132,40 @@ impl Client {
         answer: impl FnOnce(Response<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let now = self.begin();
-        let opaque = self.driver.cluster.submit(target, request)?;
+        let opaque = match self.driver.cluster.submit(target, request) {
+            Ok(opaque) => opaque,
+            Err(SubmitError::SendBufferFull { needed, limit, .. }) if needed <= limit => {
+                self.submit_with_room(now, |cluster| cluster.submit(target, request))?
+            }
+            Err(error) => return Err(error.into()),
+        };
         let mut answer = Some(answer);
         self.await_answer(now, opaque, |response| answer.take().map(|answer| answer(response)))
+    }
+
+    /// Waits until the send buffer has room for a request that it could hold, and submits it.
+    #[cold]
+    fn submit_with_room(
+        &mut self,
+        mut now: Instant,
+        submit: impl Fn(&mut Cluster) -> Result<u32, SubmitError>,
+    ) -> Result<u32, Error> {
+        let deadline = self.deadline(now);
+        loop {
+            // Events may let something go, and sending makes room: only where neither does is there something to
+            // wait for.
+            self.take_events();
+            self.driver.flush(now);
+            self.take_events();
+            match submit(&mut self.driver.cluster) {
+                Err(SubmitError::SendBufferFull { needed, limit, .. }) if needed <= limit => {}
+                result => return Ok(result?),
+            }
+            now = self.pause(now, deadline).map_err(|error| match error.kind() {
+                ErrorKind::Timeout => Error::timeout(false),
+                _ => error,
+            })?;
+        }
     }
 
     /// Waits until `answer` makes something of a response to the request.
@@ -166,7 +196,7 @@ impl Client {
             }
             now = match self.pause(now, deadline) {
                 Ok(now) => now,
-                Err(error) => return Err(self.give_up(opaque, 1, error, |_| ())),
+                Err(error) => return Err(self.give_up(opaque, 1, 1, error, |_| ())),
             };
         }
     }
@@ -174,6 +204,10 @@ impl Client {
     /// Waits once, for no longer than the deadline.
     #[inline]
     fn pause(&mut self, now: Instant, deadline: Option<Instant>) -> Result<Instant, Error> {
+        if deadline.is_some_and(|deadline| deadline < now) {
+            // What came until then has been looked at; a stream of other answers may not stretch the time.
+            return Err(Error::timeout(true));
+        }
         match self.driver.wait(now, deadline) {
             // What became ready is looked at once more, even where the deadline passed meanwhile.
             Ok((Waited::Progress, now)) => Ok(now),
@@ -186,20 +220,32 @@ impl Client {
         }
     }
 
-    /// Gives up on `count` requests from `first` on: those that are not sent are taken back and named to `not_sent`, the
-    /// answers to the others will be dropped.
+    /// Gives up on `count` requests from `first` on, of which `unsettled` have no outcome yet: those that are not sent
+    /// are taken back and named to `not_sent`, the answers to the others will be dropped.
     #[cold]
-    fn give_up(&mut self, first: u32, count: u32, error: Error, mut not_sent: impl FnMut(u32)) -> Error {
+    fn give_up(
+        &mut self,
+        first: u32,
+        count: u32,
+        unsettled: u32,
+        error: Error,
+        mut not_sent: impl FnMut(u32),
+    ) -> Error {
         let mut taken_back = 0;
         self.driver.cluster.cancel(first, count, |opaque| {
             taken_back += 1;
             not_sent(opaque);
         });
-        if taken_back < count {
-            self.inbox.abandon(first, count);
+        if taken_back < unsettled {
+            self.inbox.abandon(first, count, unsettled - taken_back);
+            // Outcomes that are known by now are told to nobody.
+            self.take_events();
+            if !self.driver.cluster.has_pending() {
+                self.inbox.forget_abandoned();
+            }
         }
         match error.kind() {
-            ErrorKind::Timeout => Error::timeout(taken_back < count),
+            ErrorKind::Timeout => Error::timeout(taken_back < unsettled),
             _ => error,
         }
     }

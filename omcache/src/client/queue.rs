@@ -45,7 +45,9 @@ impl Client {
     /// quiet form; [`NoServers`](ErrorKind::NoServers); [`Timeout`](ErrorKind::Timeout) where the buffer stays full.
     pub fn queue(&mut self, command: &Command<'_>) -> Result<Ticket, Error> {
         if matches!(command, Command::Get(_) | Command::GetAndTouch(..) | Command::Touch(..)) {
-            return Err(Error::invalid("gets and touch can't be queued: they have no answer, or no quiet form"));
+            return Err(Error::invalid(
+                "gets and touch can't be queued: they have no answer, or no quiet form",
+            ));
         }
         let request = command.request(true)?;
         let before = self.unflushed;
@@ -59,22 +61,9 @@ impl Client {
         }
         match self.driver.cluster.submit(Target::Key, &request) {
             Ok(opaque) => Ok(Ticket(opaque)),
-            Err(SubmitError::SendBufferFull { queued, .. }) if queued > 0 => {
-                let mut now = self.begin();
-                let deadline = self.deadline(now);
-                loop {
-                    self.driver.flush(now);
-                    self.take_events();
-                    // Sending may have made room; only where it has not is there something to wait for.
-                    match self.driver.cluster.submit(Target::Key, &request) {
-                        Err(SubmitError::SendBufferFull { queued, .. }) if queued > 0 => {}
-                        result => return Ok(Ticket(result?)),
-                    }
-                    now = self.pause(now, deadline).map_err(|error| match error.kind() {
-                        ErrorKind::Timeout => Error::timeout(false),
-                        _ => error,
-                    })?;
-                }
+            Err(SubmitError::SendBufferFull { needed, limit, .. }) if needed <= limit => {
+                let now = self.begin();
+                self.submit_with_room(now, |cluster| cluster.submit(Target::Key, &request)).map(Ticket)
             }
             Err(error) => Err(error.into()),
         }

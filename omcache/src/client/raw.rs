@@ -103,7 +103,9 @@ impl Client {
         let &RawRequest { extras, key, value, cas, .. } = request;
         let opcode = Opcode(request.opcode);
         if opcode.is_quiet() {
-            return Err(Error::invalid(format!("opcode {opcode:?} is quiet: it may get no answer to wait for")));
+            return Err(Error::invalid(format!(
+                "opcode {opcode:?} is quiet: it may get no answer to wait for"
+            )));
         }
         let target = request.server.map_or(Target::Key, Target::Server);
         let packet = RequestPacket { opcode, vbucket: 0, cas, opaque: 0, extras, key, value };

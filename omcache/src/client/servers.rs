@@ -167,8 +167,9 @@ impl Client {
     /// As [`Client::noop`].
     pub fn flush_all(&mut self, server: usize, delay: Duration) -> Result<(), Error> {
         let seconds = delay.as_secs().saturating_add(u64::from(delay.subsec_nanos() > 0));
-        let seconds = u32::try_from(seconds)
-            .map_err(|_| Error::invalid(format!("a delay of {seconds} s: the protocol's limit is {}", u32::MAX)))?;
+        let seconds = u32::try_from(seconds).map_err(|_| {
+            Error::invalid(format!("a delay of {seconds} s: the protocol's limit is {}", u32::MAX))
+        })?;
         let request = Request::Flush { delay: (seconds > 0).then_some(seconds), quiet: false };
         self.exchange(Target::Server(server), &request, |response| done(&response))
     }

@@ -107,7 +107,10 @@ impl Driver {
             }
             let failed = events.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL);
             let readable = failed || events.contains(PollFlags::IN);
-            ready.push((connection, Readiness { readable, writable: failed || events.contains(PollFlags::OUT) }));
+            ready.push((
+                connection,
+                Readiness { readable, writable: failed || events.contains(PollFlags::OUT) },
+            ));
         }
         Ok(Some(count))
     }

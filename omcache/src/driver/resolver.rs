@@ -46,8 +46,9 @@ pub(crate) struct Resolver {
 impl Resolver {
     /// Asks for the addresses of a host and a port number or service name.
     pub(crate) fn ask(&mut self, lookup: LookupId, host: String, port: String) -> Result<(), Failure> {
-        self.start(Question { lookup, host, port })
-            .map_err(|error| Failure::Lookup { message: format!("no look-up could be started: {error}").into() })
+        self.start(Question { lookup, host, port }).map_err(|error| Failure::Lookup {
+            message: format!("no look-up could be started: {error}").into(),
+        })
     }
 
     fn start(&mut self, question: Question) -> io::Result<()> {
@@ -67,7 +68,8 @@ impl Resolver {
         };
         if needs_thread {
             let shared = Arc::clone(&self.shared);
-            let started = thread::Builder::new().name("omcache-lookup".into()).spawn(move || serve(&shared, &pipe));
+            let started =
+                thread::Builder::new().name("omcache-lookup".into()).spawn(move || serve(&shared, &pipe));
             if let Err(error) = started {
                 let mut shared = lock(&self.shared);
                 shared.threads -= 1;
@@ -128,7 +130,8 @@ fn serve(shared: &Mutex<Shared>, pipe: &Pipe) {
 fn look_up(host: &str, port: &str) -> Result<Vec<Address>, Failure> {
     let hints = AddrInfoHints { socktype: SockType::Stream.into(), ..AddrInfoHints::default() };
     let fail = |text: String| Failure::Lookup { message: text.into() };
-    let found = getaddrinfo(Some(host), Some(port), Some(hints)).map_err(|error| fail(io::Error::from(error).to_string()))?;
+    let found = getaddrinfo(Some(host), Some(port), Some(hints))
+        .map_err(|error| fail(io::Error::from(error).to_string()))?;
     let mut addresses = Vec::new();
     for entry in found {
         let address = Address::Ip(entry.map_err(|error| fail(error.to_string()))?.sockaddr);

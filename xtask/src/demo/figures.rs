@@ -68,24 +68,26 @@ pub(super) fn failures(log: &[Ended]) -> Vec<String> {
             kinds.entry(explained(kind)).or_default()[usize::from(ended.read)] += 1;
         }
     }
-    let lines = kinds.into_iter().map(|(kind, [stores, reads])| match (reads, stores) {
-        (reads, 0) => format!("{} reads: {kind}", count(reads)),
-        (0, stores) => format!("{} stores: {kind}", count(stores)),
-        (reads, stores) => format!("{} reads and {} stores: {kind}", count(reads), count(stores)),
+    let some = |number: usize, one: &str| match number {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        _ => Some(format!("{} {one}s", count(number))),
+    };
+    let lines = kinds.into_iter().map(|(kind, [stores, reads])| {
+        let what: Vec<_> = [some(reads, "read"), some(stores, "store")].into_iter().flatten().collect();
+        format!("{}, {kind}", what.join(" and "))
     });
     lines.collect()
 }
 
 fn explained(kind: ErrorKind) -> &'static str {
     match kind {
-        ErrorKind::Unknown => {
-            "sent, but no answer came before the connection was given up (ErrorKind::Unknown)"
-        }
-        ErrorKind::NotSent => "failed before anything was sent (ErrorKind::NotSent)",
-        ErrorKind::NoServers => "no server was left (ErrorKind::NoServers)",
-        ErrorKind::SendBufferFull => "too much waited to be sent (ErrorKind::SendBufferFull)",
-        ErrorKind::Timeout => "no answer in time (ErrorKind::Timeout)",
-        _ => "another error",
+        ErrorKind::Unknown => "sent, but the connection ended before the answer (ErrorKind::Unknown)",
+        ErrorKind::NotSent => "not sent, as the connection failed (ErrorKind::NotSent)",
+        ErrorKind::NoServers => "not sent, as no server was left (ErrorKind::NoServers)",
+        ErrorKind::SendBufferFull => "not sent, as too much waited (ErrorKind::SendBufferFull)",
+        ErrorKind::Timeout => "with no answer in time (ErrorKind::Timeout)",
+        _ => "for another reason",
     }
 }
 
@@ -141,7 +143,7 @@ mod tests {
         let log = [ended(0, true, failed, 1), ended(1, false, failed, 1), ended(2, true, Outcome::Hit, 1)];
         let lines = failures(&log);
         assert_eq!(lines.len(), 1);
-        assert!(lines[0].starts_with("1 reads and 1 stores: sent"), "{lines:?}");
+        assert!(lines[0].starts_with("1 read and 1 store, sent"), "{lines:?}");
     }
 
     #[test]

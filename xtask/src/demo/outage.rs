@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::figures::{Counted, Figures, failures, first};
 use super::load::{Ended, Outcome, RATE};
-use super::screen::{count, time};
+use super::screen::{count, setting, time};
 use super::{CONNECT, DEAD, Demo, SLACK, servers, values};
 
 /// How a server fails.
@@ -20,9 +20,9 @@ pub(super) enum Failing {
 }
 
 impl Failing {
-    fn text(self) -> &'static str {
+    fn state(self) -> &'static str {
         match self {
-            Self::Killed => "is killed",
+            Self::Killed => "killed",
             Self::Hangs => "hangs",
         }
     }
@@ -42,7 +42,10 @@ impl Demo {
     pub(super) fn outage(&mut self, victim: usize, failing: Failing) -> Result<()> {
         let begin = Instant::now();
         let name = servers::NAMES[victim];
-        let title = format!("Server {name} {}", failing.text());
+        let title = match failing {
+            Failing::Killed => format!("Server {name} is killed"),
+            Failing::Hangs => format!("Server {name} hangs"),
+        };
         self.heading(&title);
         introduce(name, failing);
 
@@ -54,10 +57,10 @@ impl Demo {
         });
         let moves = self.show_moves(victim);
         let after: Vec<_> = log.into_iter().filter(|ended| ended.at() >= since).collect();
-        let figures = self.show_figures(&after, victim, failing.text());
+        let figures = self.show_figures(&after, victim, failing.state());
 
         self.check_others(victim, &figures);
-        let soon = format!("The keys of {name} were answered by another server");
+        let soon = format!("The first key of {name} was answered by another server");
         self.check_time(&soon, answered, DEAD + CONNECT + SLACK);
         let keys = count(self.keys_of(victim));
         self.promises
@@ -72,7 +75,7 @@ impl Demo {
 
         let answered = answered.map_or("never".to_owned(), |answered| format!("after {}", time(answered)));
         let failed: usize = figures.iter().map(|figures| figures.failed).sum();
-        let result = format!("other servers answer {answered}, {} commands failed", count(failed));
+        let result = format!("other servers answer {answered}; failed: {}", count(failed));
         self.results.add(title, result, begin.elapsed());
         Ok(())
     }
@@ -122,7 +125,7 @@ impl Demo {
         let figures = Figures::of(log, &self.homes);
         Figures::show(&figures, &self.screen, at, state);
         for failure in failures(log) {
-            println!("failed: {failure}");
+            println!("Failed: {failure}.");
         }
         println!();
         figures
@@ -145,7 +148,7 @@ impl Demo {
         let waited = format!(
             "Keys of the other servers: the slowest answer took {} (limit {})",
             time(slowest),
-            time(CONNECT)
+            setting(CONNECT)
         );
         self.promises.check(slowest < CONNECT, waited);
     }
@@ -154,7 +157,7 @@ impl Demo {
     pub(super) fn check_time(&mut self, what: &str, after: Option<Duration>, limit: Duration) {
         let held = after.is_some_and(|after| after <= limit);
         let after = after.map_or("never".to_owned(), |after| format!("after {}", time(after)));
-        self.promises.check(held, format!("{what} {after} (limit {})", time(limit)));
+        self.promises.check(held, format!("{what} {after} (limit {})", setting(limit)));
     }
 }
 
@@ -166,10 +169,11 @@ fn introduce(name: char, failing: Failing) {
             count(RATE as usize)
         ),
         Failing::Hangs => println!(
-            "The same again, but {name} is not ended: its connections stay open, and it answers nothing. The client gives\n\
-             a connection up after {} of silence, and an attempt to connect after {}.",
-            time(DEAD),
-            time(CONNECT)
+            "The program goes on. Meanwhile {name} stops answering, but its connections stay open, so that only its silence\n\
+             tells. Reads that were sent to it fail after {}; those that come later wait until an attempt to connect\n\
+             has failed too, after another {}, and are then answered by the other servers.",
+            setting(DEAD),
+            setting(CONNECT)
         ),
     }
 }

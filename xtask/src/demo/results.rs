@@ -13,13 +13,13 @@ pub(super) struct Results {
 
 impl Results {
     /// The number of the next step.
-    pub(super) fn next(&self) -> usize {
+    pub(super) fn next_number(&self) -> usize {
         self.rows.len() + 1
     }
 
     /// Adds a step.
     pub(super) fn add(&mut self, step: impl Into<String>, result: impl Into<String>, took: Duration) {
-        let number = self.next();
+        let number = self.next_number();
         self.total += took;
         self.rows.push(vec![format!("{number}. {}", step.into()), result.into(), time(took)]);
     }
@@ -27,7 +27,7 @@ impl Results {
     /// Shows the table.
     pub(super) fn show(self, screen: &Screen) {
         let mut rows = self.rows;
-        rows.push(vec!["together".to_owned(), String::new(), time(self.total)]);
+        rows.push(vec!["all".to_owned(), String::new(), time(self.total)]);
         screen.table(&["step", "result", "time"], rows, &[2]);
     }
 }

@@ -108,6 +108,11 @@ pub(super) fn time(time: Duration) -> String {
     }
 }
 
+/// A time that was set and not measured, as short as it can be told: `0.5 s`.
+pub(super) fn setting(time: Duration) -> String {
+    format!("{} s", time.as_secs_f64())
+}
+
 /// A part of a whole: `33.5 %`.
 pub(super) fn share(part: usize, whole: usize) -> String {
     format!("{:.1} %", part as f64 * 100.0 / whole.max(1) as f64)
@@ -123,6 +128,10 @@ mod tests {
         assert_eq!(time(Duration::from_micros(420)), "0.42 ms");
         assert_eq!(time(Duration::from_micros(17_310)), "17.3 ms");
         assert_eq!(time(Duration::from_millis(1_520)), "1.52 s");
+        assert_eq!(
+            [500, 1_000, 1_750].map(|time| setting(Duration::from_millis(time))),
+            ["0.5 s", "1 s", "1.75 s"]
+        );
         assert_eq!(share(1, 3), "33.3 %");
         assert_eq!(share(0, 0), "0.0 %");
     }

@@ -76,7 +76,7 @@ impl Demo {
         let header = ["server", "address", "keys", "share", "items it reports", ""];
         self.screen.table(&header, rows, &[2, 3, 4]);
         println!();
-        self.check_items(|_| true, "Every server holds the keys that the client says it has")?;
+        self.check_items(|_| true, "Every server holds the keys that are its own")?;
         let shares: Vec<_> = self.expected.iter().map(|&keys| share(keys, values::COUNT)).collect();
         self.results.add(title.to_owned(), shares.join(" / "), begin.elapsed());
         Ok(())

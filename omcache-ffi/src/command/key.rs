@@ -1,0 +1,107 @@
+//! Commands on a key that neither store nor read a value: delete, touch, counters.
+
+use std::ffi::c_int;
+use std::ptr;
+
+use omcache::driver::proto::binary::{CounterExtras, Opcode, TouchExtras};
+
+use super::{Key, expiration_of, on_key};
+use crate::boundary::put;
+use crate::deliver::bare_value;
+use crate::ret;
+use crate::types::omcache_t;
+
+/// Removes a key.
+///
+/// # Safety
+/// `mc` is NULL or a live handle; the key is as long as its length says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn omcache_delete(
+    mc: *mut omcache_t,
+    key: Key,
+    key_len: usize,
+    timeout_msec: i32,
+) -> c_int {
+    let answer = &mut bare_value(ret::OK);
+    // SAFETY: as the caller promises.
+    unsafe { on_key(mc, Opcode::DELETE, (key, key_len), (ptr::null(), 0), &[], 0, answer, timeout_msec) }
+}
+
+/// Sets a key's expiration.
+///
+/// # Safety
+/// As `omcache_delete`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn omcache_touch(
+    mc: *mut omcache_t,
+    key: Key,
+    key_len: usize,
+    expiration: libc::time_t,
+    timeout_msec: i32,
+) -> c_int {
+    let extras = TouchExtras { expiration: expiration_of(expiration) }.encode();
+    let answer = &mut bare_value(ret::OK);
+    // SAFETY: as the caller promises.
+    unsafe { on_key(mc, Opcode::TOUCH, (key, key_len), (ptr::null(), 0), &extras, 0, answer, timeout_msec) }
+}
+
+/// # Safety
+/// As `omcache_increment`.
+#[allow(clippy::too_many_arguments)]
+unsafe fn count(
+    mc: *mut omcache_t,
+    opcode: Opcode,
+    key: (Key, usize),
+    delta: u64,
+    initial: u64,
+    expiration: libc::time_t,
+    value: *mut u64,
+    timeout: i32,
+) -> c_int {
+    let extras = CounterExtras { delta, initial, expiration: expiration_of(expiration) }.encode();
+    let mut answer = bare_value(ret::OK);
+    // SAFETY: as the caller promises.
+    unsafe {
+        let result = on_key(mc, opcode, key, (ptr::null(), 0), &extras, 0, &mut answer, timeout);
+        put(value, if result == ret::OK { answer.delta_value } else { 0 });
+        result
+    }
+}
+
+/// Adds to a counter.
+///
+/// # Safety
+/// `mc` is NULL or a live handle; the key is as long as its length says; `value` is NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn omcache_increment(
+    mc: *mut omcache_t,
+    key: Key,
+    key_len: usize,
+    delta: u64,
+    initial: u64,
+    expiration: libc::time_t,
+    value: *mut u64,
+    timeout_msec: i32,
+) -> c_int {
+    // SAFETY: as the caller promises.
+    unsafe { count(mc, Opcode::INCREMENT, (key, key_len), delta, initial, expiration, value, timeout_msec) }
+}
+
+/// Subtracts from a counter.
+///
+/// # Safety
+/// As `omcache_increment`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn omcache_decrement(
+    mc: *mut omcache_t,
+    key: Key,
+    key_len: usize,
+    delta: u64,
+    initial: u64,
+    expiration: libc::time_t,
+    value: *mut u64,
+    timeout_msec: i32,
+) -> c_int {
+    // SAFETY: as the caller promises.
+    unsafe { count(mc, Opcode::DECREMENT, (key, key_len), delta, initial, expiration, value, timeout_msec) }
+}

@@ -1,0 +1,99 @@
+//! The commands: each describes one request, or one for each key, and waits for what becomes of it.
+
+mod key;
+mod read;
+mod server;
+mod store;
+
+use std::ffi::{c_int, c_uchar, c_void};
+
+use omcache::driver::proto::binary::Opcode;
+
+use crate::boundary::{bytes_of, key_of};
+use crate::io::one;
+use crate::ret;
+use crate::types::{omcache_req_header_s, omcache_req_t, omcache_t, omcache_value_t};
+
+pub use key::*;
+pub use read::*;
+pub use server::*;
+pub use store::*;
+
+pub(super) type Key = *const c_uchar;
+
+/// What a request is made of. The protocol's expiration has 32 bits.
+pub(super) struct Parts<'p> {
+    pub(super) opcode: Opcode,
+    pub(super) extras: &'p [u8],
+    pub(super) key: &'p [u8],
+    pub(super) value: &'p [u8],
+    pub(super) cas: u64,
+    pub(super) server_index: c_int,
+}
+
+impl Default for Parts<'_> {
+    fn default() -> Self {
+        Self { opcode: Opcode::NOOP, extras: &[], key: &[], value: &[], cas: 0, server_index: -1 }
+    }
+}
+
+impl Parts<'_> {
+    /// The request, in its quiet form where it is not waited for and has one. None where it is too long.
+    pub(super) fn request(&self, timeout: i32) -> Option<omcache_req_t> {
+        let opcode = if timeout == 0 { self.opcode.quiet().unwrap_or(self.opcode) } else { self.opcode };
+        let body = self.extras.len() + self.key.len() + self.value.len();
+        Some(omcache_req_t {
+            server_index: self.server_index,
+            header: omcache_req_header_s {
+                opcode: opcode.0,
+                keylen: u16::try_from(self.key.len()).ok()?.to_be(),
+                extlen: u8::try_from(self.extras.len()).ok()?,
+                bodylen: u32::try_from(body).ok()?.to_be(),
+                cas: self.cas.to_be(),
+                ..omcache_req_header_s::default()
+            },
+            extra: self.extras.as_ptr().cast::<c_void>(),
+            key: self.key.as_ptr(),
+            data: self.value.as_ptr(),
+        })
+    }
+
+    /// Runs the request; the result is its response's status.
+    ///
+    /// # Safety
+    /// `mc` is NULL or a live handle.
+    pub(super) unsafe fn run(&self, mc: *mut omcache_t, value: &mut omcache_value_t, timeout: i32) -> c_int {
+        let Some(mut request) = self.request(timeout) else { return ret::INVALID };
+        // SAFETY: as the caller promises; the request points to what its lengths say.
+        let result = unsafe { one(mc, &raw mut request, value, timeout) };
+        if self.server_index >= 0 && result == ret::SERVER_FAILURE { ret::NO_SERVERS } else { result }
+    }
+}
+
+/// The protocol's expiration: the low 32 bits, as 0.3 passed them on.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+pub(super) fn expiration_of(expiration: libc::time_t) -> u32 {
+    expiration as u32
+}
+
+/// A command on one key.
+///
+/// # Safety
+/// `mc` is NULL or a live handle; key and value are as long as their lengths say.
+#[allow(clippy::too_many_arguments)]
+pub(super) unsafe fn on_key(
+    mc: *mut omcache_t,
+    opcode: Opcode,
+    (key, key_len): (Key, usize),
+    (value, value_len): (*const c_uchar, usize),
+    extras: &[u8],
+    cas: u64,
+    answer: &mut omcache_value_t,
+    timeout: i32,
+) -> c_int {
+    // SAFETY: as the caller promises.
+    let (key, value) = unsafe { (key_of(key, key_len), bytes_of(value, value_len)) };
+    let (Some(key), Some(value)) = (key, value) else { return ret::INVALID };
+    // SAFETY: as the caller promises.
+    unsafe { Parts { opcode, extras, key, value, cas, server_index: -1 }.run(mc, answer, timeout) }
+}

@@ -1,0 +1,190 @@
+//! Commands that read values: get and gat, for one key or many.
+
+use std::ffi::{c_int, c_uchar};
+use std::ptr;
+
+use omcache::driver::proto::binary::{Opcode, TouchExtras};
+
+use super::{Key, Parts, expiration_of, on_key};
+use crate::boundary::{key_of, put, with_handle};
+use crate::deliver::bare_value;
+use crate::io::omcache_command;
+use crate::ret;
+use crate::types::{omcache_req_t, omcache_t, omcache_value_t};
+
+/// Where the parts of a value go to.
+struct Outputs {
+    value: *mut *const c_uchar,
+    value_len: *mut usize,
+    flags: *mut u32,
+    cas: *mut u64,
+}
+
+/// # Safety
+/// As `omcache_get`.
+unsafe fn read(
+    mc: *mut omcache_t,
+    opcode: Opcode,
+    key: (Key, usize),
+    extras: &[u8],
+    out: &Outputs,
+    timeout: i32,
+) -> c_int {
+    let mut answer = bare_value(ret::OK);
+    // SAFETY: as the caller promises.
+    unsafe {
+        let result = on_key(mc, opcode, key, (ptr::null(), 0), extras, 0, &mut answer, timeout);
+        if result != ret::OK {
+            answer = bare_value(result);
+        }
+        put(out.value, answer.data);
+        put(out.value_len, answer.data_len);
+        put(out.flags, answer.flags);
+        put(out.cas, answer.cas);
+        result
+    }
+}
+
+/// Reads a value.
+///
+/// # Safety
+/// `mc` is NULL or a live handle; the key is as long as its length says; the others are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn omcache_get(
+    mc: *mut omcache_t,
+    key: Key,
+    key_len: usize,
+    value: *mut *const c_uchar,
+    value_len: *mut usize,
+    flags: *mut u32,
+    cas: *mut u64,
+    timeout_msec: i32,
+) -> c_int {
+    let out = Outputs { value, value_len, flags, cas };
+    // SAFETY: as the caller promises.
+    unsafe { read(mc, Opcode::GETK, (key, key_len), &[], &out, timeout_msec) }
+}
+
+/// Reads a value and sets its expiration.
+///
+/// # Safety
+/// As `omcache_get`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn omcache_gat(
+    mc: *mut omcache_t,
+    key: Key,
+    key_len: usize,
+    value: *mut *const c_uchar,
+    value_len: *mut usize,
+    expiration: libc::time_t,
+    flags: *mut u32,
+    cas: *mut u64,
+    timeout_msec: i32,
+) -> c_int {
+    let out = Outputs { value, value_len, flags, cas };
+    let extras = TouchExtras { expiration: expiration_of(expiration) }.encode();
+    // SAFETY: as the caller promises.
+    unsafe { read(mc, Opcode::GATK, (key, key_len), &extras, &out, timeout_msec) }
+}
+
+/// Writes one quiet request for each key to `reqs`, and submits them.
+///
+/// # Safety
+/// As `omcache_gat_multi`; `expirations` may be NULL where the opcode has none.
+unsafe fn read_multi(
+    mc: *mut omcache_t,
+    opcode: Opcode,
+    (keys, key_lens, key_count): (*const Key, *const usize, usize),
+    expirations: *const libc::time_t,
+    (reqs, req_count): (*mut omcache_req_t, *mut usize),
+    (values, value_count): (*mut omcache_value_t, *mut usize),
+    timeout: i32,
+) -> c_int {
+    let null = keys.is_null() || key_lens.is_null() || reqs.is_null() || req_count.is_null();
+    // SAFETY: not NULL, and readable as the caller promises.
+    if mc.is_null() || null || unsafe { *req_count } < key_count {
+        return ret::INVALID;
+    }
+    let mut extras: *const [u8; 4] = ptr::null();
+    if !expirations.is_null() {
+        // SAFETY: a live handle; the array holds `key_count` expirations.
+        let kept = unsafe {
+            with_handle(mc, |handle| {
+                let expirations = std::slice::from_raw_parts(expirations, key_count);
+                let encode = |&expiration| TouchExtras { expiration: expiration_of(expiration) }.encode();
+                extras = handle.keep_extras(expirations.iter().map(encode).collect());
+                ret::OK
+            })
+        };
+        if kept != ret::OK {
+            return kept;
+        }
+    }
+    for at in 0..key_count {
+        // SAFETY: `at` is less than the arrays' lengths; the extras stay in the handle while the call is at work.
+        let (key, extras) = unsafe {
+            let extras: &[u8] = if extras.is_null() { &[] } else { &*extras.add(at) };
+            (key_of(*keys.add(at), *key_lens.add(at)), extras)
+        };
+        let Some(request) = key.and_then(|key| Parts { opcode, extras, key, ..Parts::default() }.request(-1))
+        else {
+            return ret::INVALID;
+        };
+        // SAFETY: the array holds `key_count` requests.
+        unsafe { reqs.add(at).write(request) };
+    }
+    // SAFETY: as the caller promises.
+    unsafe {
+        *req_count = key_count;
+        omcache_command(mc, reqs, req_count, values, value_count, timeout)
+    }
+}
+
+/// Reads many values.
+///
+/// # Safety
+/// `mc` is NULL or a live handle; the arrays of keys, lengths and requests hold `key_count` entries, that of values as
+/// many as its count says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn omcache_get_multi(
+    mc: *mut omcache_t,
+    keys: *const Key,
+    key_lens: *mut usize,
+    key_count: usize,
+    reqs: *mut omcache_req_t,
+    req_count: *mut usize,
+    values: *mut omcache_value_t,
+    value_count: *mut usize,
+    timeout_msec: i32,
+) -> c_int {
+    let (keys, requests, values) =
+        ((keys, key_lens.cast_const(), key_count), (reqs, req_count), (values, value_count));
+    // SAFETY: as the caller promises.
+    unsafe { read_multi(mc, Opcode::GETKQ, keys, ptr::null(), requests, values, timeout_msec) }
+}
+
+/// Reads many values and sets their expirations.
+///
+/// # Safety
+/// As `omcache_get_multi`; the array of expirations holds `key_count` entries.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn omcache_gat_multi(
+    mc: *mut omcache_t,
+    keys: *const Key,
+    key_lens: *mut usize,
+    expirations: *mut libc::time_t,
+    key_count: usize,
+    reqs: *mut omcache_req_t,
+    req_count: *mut usize,
+    values: *mut omcache_value_t,
+    value_count: *mut usize,
+    timeout_msec: i32,
+) -> c_int {
+    if expirations.is_null() && key_count > 0 {
+        return ret::INVALID;
+    }
+    let (keys, requests, values) =
+        ((keys, key_lens.cast_const(), key_count), (reqs, req_count), (values, value_count));
+    // SAFETY: as the caller promises.
+    unsafe { read_multi(mc, Opcode::GATKQ, keys, expirations, requests, values, timeout_msec) }
+}

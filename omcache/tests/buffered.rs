@@ -1,0 +1,267 @@
+//! Buffered writes: what is queued is stored at the flush, and what fails is named by its ticket.
+
+mod memcached;
+
+use std::time::Duration;
+
+use memcached::Memcached;
+use memcached::deadline::{ms, within};
+use memcached::keys::{key_of, keys_of};
+use omcache::{Client, ClientBuilder, Command, Delta, ErrorKind, Expiration, Item, Mode, Ticket};
+
+const NEVER: Expiration = Expiration::NEVER;
+
+fn builder(servers: &[Memcached]) -> ClientBuilder {
+    let list: Vec<String> = servers.iter().map(Memcached::address).collect();
+    Client::builder().servers(list.join(",")).unwrap()
+}
+
+fn set(client: &mut Client, key: &str, value: &str) -> Ticket {
+    client.queue(&Command::Store(Mode::Set, Item::new(key, value))).unwrap()
+}
+
+#[test]
+fn what_is_queued_is_stored_at_the_flush() {
+    let servers = Memcached::start_many::<3>();
+    let mut client = builder(&servers).build().unwrap();
+    for n in 0..1000 {
+        set(&mut client, &format!("key{n}"), &n.to_string());
+    }
+    assert!(servers.iter().all(|server| server.stat("cmd_set") == 0), "nothing leaves before");
+    assert!(client.flush().unwrap().failures.is_empty());
+    let stored: u64 = servers.iter().map(|server| server.stat("curr_items")).sum();
+    assert_eq!(stored, 1000);
+    for n in (0..1000).step_by(2) {
+        client.queue(&Command::Delete(format!("key{n}").as_bytes())).unwrap();
+    }
+    assert!(client.flush().unwrap().failures.is_empty());
+    for n in 0..1000 {
+        let value = client.get(&format!("key{n}")).unwrap().map(|value| value.data);
+        assert_eq!(value, (n % 2 == 1).then(|| n.to_string().into()));
+    }
+    assert!(client.flush().unwrap().failures.is_empty(), "nothing is queued");
+}
+
+#[test]
+fn failures_are_named_by_their_tickets() {
+    let servers = Memcached::start_many::<3>();
+    let mut client = builder(&servers).build().unwrap();
+    for key in ["there", "word"] {
+        assert!(client.set(key, "seven", NEVER).unwrap().is_stored());
+    }
+    assert!(client.set("number", "7", NEVER).unwrap().is_stored());
+    let large = vec![0; 1024 * 1024 + 1];
+    let add = Delta::from(1);
+    let queued = [
+        (Command::Store(Mode::Add, Item::new("there", "x")), Some((ErrorKind::Refused, 2))),
+        (Command::Store(Mode::Add, Item::new("new", "x")), None),
+        (Command::Store(Mode::Set, Item::new("large", &large)), Some((ErrorKind::ValueTooLarge, 3))),
+        (Command::Store(Mode::Replace, Item::new("absent", "x")), Some((ErrorKind::Refused, 1))),
+        (Command::Store(Mode::Append, Item::new("absent", "x")), Some((ErrorKind::Refused, 5))),
+        (Command::Store(Mode::Prepend, Item::new("there", "x")), None),
+        (Command::Store(Mode::Set, Item::new("there", "x").cas(1)), Some((ErrorKind::Refused, 2))),
+        (Command::Increment(b"word", add), Some((ErrorKind::NonNumeric, 6))),
+        (Command::Increment(b"number", add), None),
+        (Command::Decrement(b"absent", add), Some((ErrorKind::Refused, 1))),
+        (Command::Decrement(b"absent", add.or_create(5, NEVER)), None),
+        (Command::Delete(b"gone"), Some((ErrorKind::Refused, 1))),
+        (Command::Delete(b"word"), None),
+    ];
+    let tickets: Vec<Ticket> = queued.iter().map(|(command, _)| client.queue(command).unwrap()).collect();
+    let mut failures = client.flush().unwrap().failures;
+    for ((command, expected), ticket) in queued.iter().zip(tickets) {
+        let at = failures.iter().position(|(failed, _)| *failed == ticket);
+        let found = at.map(|at| failures.remove(at).1);
+        let found = found.map(|error| (error.kind(), error.status().unwrap()));
+        assert_eq!(found, *expected, "{command:?}");
+    }
+    assert!(failures.is_empty(), "nothing else failed: {failures:?}");
+    for (key, value) in [("there", "xseven"), ("new", "x"), ("number", "8"), ("absent", "5")] {
+        assert_eq!(client.get(key).unwrap().unwrap().data, value, "{key}");
+    }
+    assert!(client.flush().unwrap().failures.is_empty(), "each is told once");
+}
+
+#[test]
+fn what_has_no_quiet_form_is_refused() {
+    let servers = Memcached::start_many::<1>();
+    let mut client = builder(&servers).build().unwrap();
+    for command in [Command::Get(b"key"), Command::GetAndTouch(b"key", NEVER), Command::Touch(b"key", NEVER)]
+    {
+        let error = client.queue(&command).unwrap_err();
+        assert_eq!((error.kind(), error.was_sent()), (ErrorKind::InvalidInput, false));
+    }
+}
+
+#[test]
+fn a_command_that_waits_sees_what_was_queued_before_it() {
+    let servers = Memcached::start_many::<1>();
+    let mut client = builder(&servers).build().unwrap();
+    for n in 0..100 {
+        set(&mut client, "key", &n.to_string());
+        let late = client.queue(&Command::Store(Mode::Add, Item::new("key", "x"))).unwrap();
+        assert_eq!(client.get("key").unwrap().unwrap().data, n.to_string());
+        let failures = client.flush().unwrap().failures;
+        assert_eq!(failures.iter().map(|(ticket, _)| *ticket).collect::<Vec<_>>(), [late]);
+    }
+    set(&mut client, "key", "batch");
+    assert_eq!(client.get_multi(&["key"])[0].as_ref().unwrap().as_ref().unwrap().data, "batch");
+}
+
+#[test]
+fn what_is_discarded_is_never_sent_and_named() {
+    let servers = Memcached::start_many::<2>();
+    let mut client = builder(&servers).build().unwrap();
+    let first: Vec<Ticket> = (0..10).map(|n| set(&mut client, &format!("first{n}"), "x")).collect();
+    client.discard();
+    let mut failures = client.flush().unwrap().failures;
+    failures.sort_by_key(|(ticket, _)| *ticket);
+    assert_eq!(failures.iter().map(|(ticket, _)| *ticket).collect::<Vec<_>>(), first);
+    for (_, error) in failures {
+        assert_eq!((error.kind(), error.was_sent()), (ErrorKind::NotSent, false), "{error:?}");
+    }
+    set(&mut client, "second", "x");
+    assert!(client.flush().unwrap().failures.is_empty());
+    set(&mut client, "third", "x");
+    client.discard();
+    let stored: u64 = servers.iter().map(|server| server.stat("curr_items")).sum();
+    assert_eq!(stored, 1);
+    assert_eq!(client.get("second").unwrap().unwrap().data, "x");
+}
+
+#[test]
+fn more_may_be_queued_than_the_send_limit() {
+    let servers = Memcached::start_many::<2>();
+    for (limit, socket) in [(64 * 1024, 4096), (16 * 1024, 4096), (2000, 1 << 20)] {
+        let mut client = builder(&servers)
+            .send_limit(limit)
+            .socket_buffer(socket)
+            .timeout(Duration::from_secs(20))
+            .build()
+            .unwrap();
+        let value = "x".repeat(1000);
+        for n in 0..5000 {
+            set(&mut client, &format!("{limit}:{n}"), &value);
+        }
+        assert!(client.flush().unwrap().failures.is_empty());
+        let keys: Vec<String> = (0..5000).map(|n| format!("{limit}:{n}")).collect();
+        let found = client.get_multi(&keys).into_iter().filter(|value| matches!(value, Ok(Some(_)))).count();
+        assert_eq!(found, 5000);
+    }
+}
+
+#[test]
+fn a_command_that_waits_finds_room_behind_a_full_send_buffer() {
+    let servers = Memcached::start_many::<1>();
+    let mut client = builder(&servers).send_limit(20_000).build().unwrap();
+    let value = "x".repeat(900);
+    for round in 0..20 {
+        for n in 0..20 {
+            set(&mut client, &format!("key{n}"), &value);
+        }
+        let last = format!("{round}{value}{value}");
+        assert!(client.set("last", &last, NEVER).unwrap().is_stored());
+        assert_eq!(client.get("last").unwrap().unwrap().data, last);
+    }
+    assert!(client.flush().unwrap().failures.is_empty());
+}
+
+#[test]
+fn a_request_larger_than_the_send_limit_is_refused_at_once() {
+    let servers = Memcached::start_many::<1>();
+    let mut client = builder(&servers).send_limit(1000).build().unwrap();
+    let value = "x".repeat(1000);
+    set(&mut client, "before", "1");
+    let error = client.queue(&Command::Store(Mode::Set, Item::new("large", &value))).unwrap_err();
+    assert_eq!((error.kind(), error.was_sent()), (ErrorKind::SendBufferFull, false), "{error:?}");
+    set(&mut client, "after", "2");
+    assert!(client.flush().unwrap().failures.is_empty());
+    assert_eq!(client.get("before").unwrap().unwrap().data, "1");
+    assert_eq!(client.get("after").unwrap().unwrap().data, "2");
+    assert_eq!(client.get("large").unwrap(), None);
+}
+
+#[test]
+fn what_is_queued_for_a_server_that_can_not_be_connected_goes_to_the_next() {
+    let mut servers = Memcached::start_many::<3>();
+    servers[0].kill();
+    let mut client = builder(&servers).build().unwrap();
+    let keys = keys_of(&client, 0, "key", 100);
+    for key in &keys {
+        set(&mut client, key, key);
+    }
+    let flushed = within(Duration::from_secs(2), "the flush", || client.flush()).unwrap();
+    assert!(flushed.failures.is_empty(), "{:?}", flushed.failures);
+    let stored: u64 = servers[1..].iter().map(|server| server.stat("curr_items")).sum();
+    assert_eq!(stored, 100);
+}
+
+#[test]
+fn refusals_are_told_of_what_went_on_to_another_server_too() {
+    let mut servers = Memcached::start_many::<2>();
+    servers[0].kill();
+    let mut client = builder(&servers).build().unwrap();
+    let keys = keys_of(&client, 0, "key", 50);
+    let mut add = |key| client.queue(&Command::Store(Mode::Add, Item::new(key, "x"))).unwrap();
+    keys.iter().for_each(|key| drop(add(key)));
+    let again: Vec<Ticket> = keys.iter().map(add).collect();
+    let mut failures = client.flush().unwrap().failures;
+    failures.sort_by_key(|(ticket, _)| *ticket);
+    assert_eq!(failures.iter().map(|(ticket, _)| *ticket).collect::<Vec<_>>(), again);
+    assert!(failures.iter().all(|(_, error)| error.status() == Some(2)), "{failures:?}");
+}
+
+#[test]
+fn a_flush_to_a_server_that_hangs_ends_at_the_timeout_and_the_next_tells() {
+    let servers = Memcached::start_many::<2>();
+    let mut client = builder(&servers).timeout(ms(400)).dead_timeout(Duration::from_secs(1)).build().unwrap();
+    let (sick, healthy) = (key_of(&client, 0), key_of(&client, 1));
+    for server in 0..2 {
+        client.noop(server).unwrap();
+    }
+    servers[0].pause();
+    let ticket = set(&mut client, &sick, "x");
+    set(&mut client, &healthy, "x");
+    let error = within(ms(900), "a flush with a timeout of 400 ms", || client.flush()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(client.get(&healthy).unwrap().unwrap().data, "x");
+    client.set_timeout(Some(Duration::from_secs(5)));
+    let failures =
+        within(ms(1500), "a flush bounded by the dead timeout", || client.flush()).unwrap().failures;
+    assert_eq!(failures.len(), 1);
+    assert_eq!((failures[0].0, failures[0].1.kind()), (ticket, ErrorKind::Unknown), "{failures:?}");
+    assert!(failures[0].1.was_sent());
+}
+
+#[test]
+fn what_a_killed_server_may_have_got_is_unknown_and_what_it_did_not_get_is_elsewhere() {
+    let mut servers = Memcached::start_many::<2>();
+    let mut client = builder(&servers).build().unwrap();
+    let keys = keys_of(&client, 0, "key", 200);
+    for server in 0..2 {
+        client.noop(server).unwrap();
+    }
+    servers[0].kill();
+    let tickets: Vec<Ticket> = keys.iter().map(|key| set(&mut client, key, key)).collect();
+    let failures = within(Duration::from_secs(2), "the flush", || client.flush()).unwrap().failures;
+    for (ticket, error) in &failures {
+        assert!(tickets.contains(ticket));
+        assert_eq!(error.kind(), ErrorKind::Unknown, "{error:?}");
+    }
+    assert_eq!(servers[1].stat("curr_items"), 200 - failures.len() as u64);
+    // Now it is known to be down.
+    for key in &keys {
+        set(&mut client, key, key);
+    }
+    assert!(client.flush().unwrap().failures.is_empty());
+    assert_eq!(servers[1].stat("curr_items"), 200);
+}
+
+#[test]
+fn without_servers_nothing_is_queued() {
+    let mut nobody = Client::builder().build().unwrap();
+    let error = nobody.queue(&Command::Delete(b"key")).unwrap_err();
+    assert_eq!((error.kind(), error.was_sent()), (ErrorKind::NoServers, false));
+    assert!(nobody.flush().unwrap().failures.is_empty());
+    nobody.discard();
+}
