@@ -25,6 +25,24 @@
                       omcache_strerror(want_));                                                                 \
     } while (0)
 
+/* Opcodes of the binary protocol. */
+enum {
+    OP_GET = 0x00,
+    OP_SET = 0x01,
+    OP_DELETE = 0x04,
+    OP_INCREMENT = 0x05,
+    OP_NOOP = 0x0a,
+    OP_VERSION = 0x0b,
+    OP_GETK = 0x0c,
+    OP_GETKQ = 0x0d,
+    OP_STAT = 0x10,
+    OP_SETQ = 0x11,
+    OP_TOUCH = 0x1c
+};
+
+/* An expiration that is over: a Unix time long ago. */
+enum { PAST = 60 * 60 * 24 * 31 };
+
 /* The suites: one for each file of tests. */
 Suite *arguments_suite(void);
 Suite *arrays_suite(void);

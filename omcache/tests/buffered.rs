@@ -203,12 +203,13 @@ fn refusals_are_told_of_what_went_on_to_another_server_too() {
     let mut client = builder(&servers).build().unwrap();
     let keys = keys_of(&client, 0, "key", 50);
     let mut add = |key| client.queue(&Command::Store(Mode::Add, Item::new(key, "x"))).unwrap();
-    keys.iter().for_each(|key| drop(add(key)));
+    let first: Vec<Ticket> = keys.iter().map(&mut add).collect();
     let again: Vec<Ticket> = keys.iter().map(add).collect();
     let mut failures = client.flush().unwrap().failures;
     failures.sort_by_key(|(ticket, _)| *ticket);
     assert_eq!(failures.iter().map(|(ticket, _)| *ticket).collect::<Vec<_>>(), again);
     assert!(failures.iter().all(|(_, error)| error.status() == Some(2)), "{failures:?}");
+    assert!(first.iter().all(|ticket| !again.contains(ticket)));
 }
 
 #[test]

@@ -35,7 +35,7 @@ const CONNECT: Duration = Duration::from_millis(500);
 const RECONNECT: Duration = Duration::from_secs(2);
 
 /// What a busy computer may add to a time.
-const SLACK: Duration = Duration::from_millis(250);
+const SLACK: Duration = Duration::from_millis(500);
 
 /// What may be set from outside.
 #[derive(clap::Args)]
@@ -113,15 +113,15 @@ impl Demo {
     fn introduce(&self, kind: &str) {
         println!("OMcache, a client for clusters of memcached servers: a demonstration");
         println!("====================================================================");
+        println!("Three cache servers on this computer, and one program that uses them while servers fail.");
         println!(
-            "Three cache servers on this computer, and one program that uses them while servers fail. Every value"
+            "Every value contains its key, so that one of another key is noticed. All figures are measured."
         );
-        println!("contains its key, so that one of another key is noticed. All figures are measured now.");
         self.heading("Three servers are started");
         println!("The servers: {kind}");
         println!("The client's settings, shorter than usual so that there is something to see:");
         println!(
-            "  dead_timeout       {:>5}  of silence, and a connection on which an answer is due is given up",
+            "  dead_timeout       {:>5}  of silence while an answer is due, and the connection is given up",
             setting(DEAD)
         );
         println!("  connect_timeout    {:>5}  at most for an attempt to connect", setting(CONNECT));

@@ -3,6 +3,7 @@
 mod ci;
 mod demo;
 mod fuzz;
+mod install;
 mod prerequisites;
 mod process;
 mod steps;
@@ -34,6 +35,8 @@ enum Task {
     Fuzz(fuzz::Options),
     /// Show the client at work on three servers, of which one dies and one hangs
     Demo(demo::Options),
+    /// Build the C library and install it with its headers
+    Install(install::Options),
     /// Check the structure of the tree: layers, file headers, sizes, names, links
     Tidy,
 }
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         Task::Ci(options) => ci::run(&workspace, &options),
         Task::Fuzz(options) => fuzz::run(&workspace, &options),
         Task::Demo(options) => demo::run(&options),
+        Task::Install(options) => install::run(&workspace, &options),
         Task::Tidy => tidy::run(&workspace),
     });
     match result {

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: what the tests need, every test of every crate, every documentation example.
+//! `cargo xtask test`: what the tests need, every test of every crate, every example.
 
 use anyhow::{Result, bail};
 
@@ -11,7 +11,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     prerequisites::ensure(prerequisites::TESTS)?;
     let mut total = Tally::default();
     let mut failures = Vec::new();
-    // Examples are built here, so that none falls behind the library.
+    // Examples are built here and run below, so that none falls behind the library.
     for targets in [["--tests", "--examples"].as_slice(), &["--doc"]] {
         let mut cargo = process::cargo(workspace.root());
         cargo.args(["test", "--workspace", "--all-features", "--no-fail-fast"]).args(targets);
@@ -21,6 +21,11 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             }
         });
         failures.extend(outcome.err());
+    }
+    for (package, example) in workspace.examples() {
+        let mut cargo = process::cargo(workspace.root());
+        cargo.args(["run", "--quiet", "-p", package, "--all-features", "--example", example]);
+        failures.extend(process::run(&mut cargo).err());
     }
     println!(
         "\ntests: {} passed, {} failed, {} ignored in {} test programs",

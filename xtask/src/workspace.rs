@@ -28,6 +28,11 @@ impl Workspace {
         &self.root
     }
 
+    /// The directory of what is built.
+    pub(crate) fn target_directory(&self) -> &Path {
+        self.metadata.target_directory.as_std_path()
+    }
+
     /// The packages of the workspace.
     pub(crate) fn packages(&self) -> &[Package] {
         &self.metadata.packages
@@ -36,6 +41,17 @@ impl Workspace {
     /// The packages that other programs link to: those with a library target.
     pub(crate) fn libraries(&self) -> impl Iterator<Item = &Package> {
         self.packages().iter().filter(|package| package.targets.iter().any(|target| is_library(&target.kind)))
+    }
+
+    /// The examples: the name of the package and of the example. Each runs without arguments and ends by itself.
+    pub(crate) fn examples(&self) -> impl Iterator<Item = (&str, &str)> {
+        let targets = self
+            .packages()
+            .iter()
+            .flat_map(|package| package.targets.iter().map(move |target| (package.name.as_str(), target)));
+        targets
+            .filter(|(_, target)| target.kind.contains(&TargetKind::Example))
+            .map(|(package, target)| (package, target.name.as_str()))
     }
 
     /// The directory of a package, relative to the workspace.

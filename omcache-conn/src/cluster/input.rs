@@ -13,7 +13,10 @@ impl Cluster {
     #[inline]
     #[must_use]
     pub fn rests(&self, now: Instant) -> bool {
-        self.woken.is_empty() && self.shared.actions.is_empty() && self.next_timer > now
+        self.woken.is_empty()
+            && self.starting.is_empty()
+            && self.shared.actions.is_empty()
+            && self.next_timer > now
     }
 
     /// Tells the time: starts the handshakes that are wanted and fires the timers that are due. Cheap where there is
@@ -25,32 +28,19 @@ impl Cluster {
         if self.next_timer <= self.shared.now {
             self.fire_timers();
         }
-        if !self.woken.is_empty() {
-            self.start_woken();
+        if !self.starting.is_empty() {
+            self.start_waiting();
         }
     }
 
-    fn start_woken(&mut self) {
-        let mut at = 0;
-        while let Some(&slot) = self.woken.get(at) {
-            let Some((connection, shared)) = self.parts(slot) else {
-                self.woken.swap_remove(at);
-                continue;
-            };
-            match connection.state {
-                // These stay in the list until their bytes are polled.
-                State::Ready => at += 1,
-                State::Probing { .. } => {
-                    at += 1;
-                    let follow = connection.handle_time(shared);
-                    self.follow(slot, follow);
-                }
-                _ => {
-                    connection.woken = false;
-                    let follow = connection.handle_time(shared);
-                    self.woken.swap_remove(at);
-                    self.follow(slot, follow);
-                }
+    #[cold]
+    fn start_waiting(&mut self) {
+        // What follows may add to the list, and stands for itself.
+        for slot in std::mem::take(&mut self.starting) {
+            if let Some((connection, shared)) = self.parts(slot) {
+                connection.starting = false;
+                let follow = connection.handle_time(shared);
+                self.follow(slot, follow);
             }
         }
     }

@@ -81,6 +81,7 @@ impl Cluster {
         self.follow(slot, Follow::Nothing);
         self.readable.retain(|&other| other != slot);
         self.woken.retain(|&other| other != slot);
+        self.starting.retain(|&other| other != slot);
         if let Some(place) = self.connections.get_mut(slot.index()) {
             *place = None;
         }

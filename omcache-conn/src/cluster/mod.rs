@@ -13,7 +13,7 @@ use omcache_proto::Request;
 use omcache_proto::binary::{Opcode, RequestPacket};
 
 use crate::config::Config;
-use crate::connection::{Connection, ConnectionId, Follow, ServerStatus};
+use crate::connection::{Connection, ConnectionId, Follow, ServerStatus, State};
 use crate::error::{Failure, SubmitError};
 use crate::in_flight::{Entry, Origin};
 use crate::instant::Instant;
@@ -45,12 +45,16 @@ pub struct Cluster {
     pub(crate) continuum: Continuum,
     distribution: Arc<dyn Distribution>,
     pub(crate) shared: Shared,
-    /// Connections that may have bytes to write, or a handshake to start.
+    /// Connections that may have bytes to write.
     woken: Vec<ConnectionId>,
+    /// Connections that wait for the time: to start a handshake, or for how long their requests have waited.
+    starting: Vec<ConnectionId>,
     /// Connections with a handshake, a timer, or something outstanding.
     active: Vec<ConnectionId>,
     /// Connections with bytes to decode.
     readable: Vec<ConnectionId>,
+    /// One that was read to the end, but whose buffer the last response borrowed.
+    unsettled: Option<ConnectionId>,
     /// No timer fires before this moment.
     next_timer: Instant,
     /// The index of the server that took the last request.
@@ -78,8 +82,10 @@ impl Cluster {
             distribution: Arc::new(Named::Ketama),
             shared: Shared { config, ..Shared::default() },
             woken: Vec::new(),
+            starting: Vec::new(),
             active: Vec::new(),
             readable: Vec::new(),
+            unsettled: None,
             next_timer: Instant::FAR_FUTURE,
             last_server: 0,
         }
@@ -150,7 +156,7 @@ impl Cluster {
         len: usize,
         encode: impl FnOnce(u32, &mut bytes::BytesMut) -> Result<(), EncodeError>,
     ) -> Result<u32, SubmitError> {
-        let Self { connections, shared, woken, active, order, .. } = self;
+        let Self { connections, shared, woken, starting, active, order, .. } = self;
         let Some(Some(connection)) = connections.get_mut(slot.index()) else {
             return Err(SubmitError::NoServers { total: order.len() });
         };
@@ -171,7 +177,12 @@ impl Cluster {
         }
         self.last_server = connection.index.unwrap_or_default();
         // As wake and activate do, without looking the connection up again.
-        if !connection.woken {
+        if connection.state != State::Ready {
+            if !connection.starting {
+                connection.starting = true;
+                starting.push(slot);
+            }
+        } else if !connection.woken {
             connection.woken = true;
             woken.push(slot);
         }
@@ -310,9 +321,13 @@ impl Cluster {
 
     #[inline]
     pub(crate) fn wake(&mut self, slot: ConnectionId) {
-        if let Some(Some(connection)) = self.connections.get_mut(slot.index())
-            && !connection.woken
-        {
+        let Some(Some(connection)) = self.connections.get_mut(slot.index()) else { return };
+        if !matches!(connection.state, State::Ready | State::Probing { .. }) {
+            if !connection.starting {
+                connection.starting = true;
+                self.starting.push(slot);
+            }
+        } else if !connection.woken {
             connection.woken = true;
             self.woken.push(slot);
         }

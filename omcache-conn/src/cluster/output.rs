@@ -42,28 +42,23 @@ impl Cluster {
         self.shared.actions.pop_front()
     }
 
+    /// Whether [`Cluster::poll_action`] has something.
+    #[inline]
+    #[must_use]
+    pub fn has_action(&self) -> bool {
+        !self.shared.actions.is_empty()
+    }
+
     /// Bytes to be written. Each call must be followed by [`Cluster::handle_sent`], [`Cluster::handle_blocked`] or
     /// [`Cluster::handle_lost`] for that connection.
     #[inline]
     pub fn poll_transmit(&mut self) -> Option<Transmit<'_>> {
-        let mut at = self.woken.len();
         let connection = loop {
-            at = at.checked_sub(1)?;
-            let slot = *self.woken.get(at)?;
-            let Some(Some(connection)) = self.connections.get_mut(slot.index()) else {
-                self.woken.swap_remove(at);
-                continue;
-            };
-            match connection.state {
-                State::Ready | State::Probing { .. } => {
-                    self.woken.swap_remove(at);
-                    connection.woken = false;
-                    if !connection.blocked && !connection.transmit().is_empty() {
-                        break slot;
-                    }
-                }
-                // It waits for handle_time.
-                _ => {}
+            let slot = self.woken.pop()?;
+            let Some(Some(connection)) = self.connections.get_mut(slot.index()) else { continue };
+            connection.woken = false;
+            if !connection.blocked && !connection.transmit().is_empty() {
+                break slot;
             }
         };
         let bytes = self.connection(connection)?.transmit();
@@ -81,6 +76,14 @@ impl Cluster {
             connection.deadline(&self.shared.config)
         });
         timers.min()
+    }
+
+    /// As [`Cluster::poll_deadline`], at less cost: it may be too early, but never is too late. One call of
+    /// [`Cluster::handle_time`] at that moment puts it right.
+    #[inline]
+    #[must_use]
+    pub fn next_wakeup(&self) -> Instant {
+        self.next_timer
     }
 
     /// What to wait for. Connections that owe nothing are left out.
@@ -120,28 +123,41 @@ impl Cluster {
     /// The next event. Responses borrow from the connection's buffer until the next call.
     #[inline]
     pub fn poll_event(&mut self) -> Option<Event<'_>> {
-        if let Some((slot, header, start)) = self.answer_in_order() {
-            let connection = self.connections.get_mut(slot.index())?.as_mut()?;
-            let server = connection.index.unwrap_or_default();
-            return Some(Event::Response(Response {
-                server,
-                header,
-                start,
-                incoming: &mut connection.incoming,
-            }));
+        if let Some(slot) = self.unsettled.take() {
+            self.settle(slot);
+        }
+        if self.shared.events.is_empty() {
+            let slot = *self.readable.last()?;
+            if let Some((header, start)) = self.answer_in_order(slot) {
+                let connection = self.connections.get_mut(slot.index())?.as_mut()?;
+                let server = connection.index.unwrap_or_default();
+                let incoming = &mut connection.incoming;
+                return Some(Event::Response(Response { server, header, start, incoming }));
+            }
         }
         self.poll_any_event()
     }
 
     #[inline]
-    fn answer_in_order(&mut self) -> Option<(ConnectionId, ResponseHeader, usize)> {
-        if !self.shared.events.is_empty() {
-            return None;
-        }
-        let slot = *self.readable.last()?;
+    fn answer_in_order(&mut self, slot: ConnectionId) -> Option<(ResponseHeader, usize)> {
         let connection = self.connections.get_mut(slot.index())?.as_mut()?;
-        let (header, start) = connection.answer_in_order(self.shared.config.receive_limit)?;
-        Some((slot, header, start))
+        let answer = connection.answer_in_order(self.shared.config.receive_limit)?;
+        if connection.incoming.pending().is_empty() {
+            // Nothing is left to decode; the buffer is given back once the response is done with.
+            self.readable.pop();
+            self.unsettled = Some(slot);
+        }
+        Some(answer)
+    }
+
+    /// Gives back the buffer of a connection that was read to the end.
+    #[inline]
+    fn settle(&mut self, slot: ConnectionId) {
+        let Some((connection, shared)) = self.parts(slot) else { return };
+        connection.incoming.settle(&mut shared.pool);
+        if !connection.is_active() {
+            self.deactivate(slot);
+        }
     }
 
     fn poll_any_event(&mut self) -> Option<Event<'_>> {
@@ -175,12 +191,8 @@ impl Cluster {
                     return Some(Next::Answer { connection: slot, server, header, start });
                 }
                 Message::None => {
-                    connection.incoming.settle(&mut shared.pool);
-                    let rests = !connection.is_active();
                     self.readable.pop();
-                    if rests {
-                        self.deactivate(slot);
-                    }
+                    self.settle(slot);
                     continue;
                 }
                 Message::Ready => {

@@ -52,8 +52,10 @@ pub(crate) struct Connection {
     /// Since when an answer is owed and nothing moved.
     pub(crate) waiting_since: Option<Instant>,
     pub(crate) last_failure: Option<Failure>,
-    /// It stands in the cluster's list of connections to be looked at.
+    /// It stands in the cluster's list of connections with bytes to write.
     pub(crate) woken: bool,
+    /// It stands in the cluster's list of connections that wait for the time.
+    pub(crate) starting: bool,
     /// Its place in the cluster's list of active connections.
     pub(crate) active_at: usize,
     /// It was lost with something outstanding, so it is to be tried at once.
@@ -80,6 +82,7 @@ impl Connection {
             waiting_since: None,
             last_failure: None,
             woken: false,
+            starting: false,
             active_at: usize::MAX,
             retry: false,
             addresses: Vec::new(),

@@ -16,8 +16,7 @@ pub fn md5(key: &[u8]) -> u32 {
     md5_words(key)[0]
 }
 
-/// All four little-endian words of an MD5: the four points that one name gives a weighted ketama ring.
-#[inline]
+/// All four little-endian words of an MD5: the four points that one name gives a weighted ring.
 #[must_use]
 pub fn md5_words(data: &[u8]) -> [u32; 4] {
     let mut state = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
@@ -25,22 +24,32 @@ pub fn md5_words(data: &[u8]) -> [u32; 4] {
     if !blocks.is_empty() {
         compress(&mut state, blocks);
     }
-    // The padding: a 1 bit, zeros, the length in bits.
-    let mut last = [0u8; BLOCK];
-    for (to, from) in last.iter_mut().zip(rest) {
-        *to = *from;
+    // The padding: a 1 bit, zeros, the length in bits. Words and not bytes are written, since words
+    // are what is read again at once.
+    let (words, tail) = rest.as_chunks::<4>();
+    let mut last = [[0; 4]; BLOCK / 4];
+    let mut places = last.iter_mut();
+    for (place, word) in places.by_ref().zip(words) {
+        *place = *word;
     }
-    if let Some(end) = last.get_mut(rest.len()) {
-        *end = 0x80;
+    if let Some(place) = last.get_mut(words.len()) {
+        let end = tail.iter().rev().fold(0x80, |word, &byte| word << 8 | u32::from(byte));
+        *place = end.to_le_bytes();
     }
     if rest.len() >= BLOCK - 8 {
-        compress(&mut state, &[last]);
-        last = [0; BLOCK];
+        compress(&mut state, &[joined(last)]);
+        last = [[0; 4]; BLOCK / 4];
     }
-    let bits = (data.len() as u64).wrapping_mul(8).to_le_bytes();
-    if let Some((_, length)) = last.split_last_chunk_mut::<8>() {
-        *length = bits;
-    }
-    compress(&mut state, &[last]);
+    let [a, b, c, d, e, f, g, h] = (data.len() as u64).wrapping_mul(8).to_le_bytes();
+    [last[14], last[15]] = [[a, b, c, d], [e, f, g, h]];
+    compress(&mut state, &[joined(last)]);
     state
+}
+
+fn joined(words: [[u8; 4]; BLOCK / 4]) -> [u8; BLOCK] {
+    let mut block = [0; BLOCK];
+    for (place, word) in block.as_chunks_mut::<4>().0.iter_mut().zip(words) {
+        *place = word;
+    }
+    block
 }

@@ -77,7 +77,8 @@ impl Inbox {
             }
             Event::Settled(settled) => {
                 let quiet = settled.opcode.is_quiet();
-                if self.abandoned.take(settled.opaque, true) || (quiet && settled.outcome == Outcome::Silent) {
+                if self.abandoned.take(settled.opaque, true) || (quiet && settled.outcome == Outcome::Silent)
+                {
                     return;
                 }
                 if let Some(error) = Error::from_outcome(settled.outcome) {

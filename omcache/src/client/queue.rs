@@ -4,7 +4,7 @@ use omcache_conn::{SubmitError, Target};
 
 use super::{Client, Ticket};
 use crate::command::Command;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 
 /// Bytes that are queued before they are sent without being asked for.
 const SEND_AT: usize = 64 * 1024;
@@ -41,8 +41,9 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput) also for gets, whose value nobody would see, and for touch, which has no
-    /// quiet form; [`NoServers`](ErrorKind::NoServers); [`Timeout`](ErrorKind::Timeout) where the buffer stays full.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) also for gets, whose value nobody would see, and for touch,
+    /// which has no quiet form; [`NoServers`](crate::ErrorKind::NoServers); [`Timeout`](crate::ErrorKind::Timeout) where
+    /// the buffer stays full.
     pub fn queue(&mut self, command: &Command<'_>) -> Result<Ticket, Error> {
         if matches!(command, Command::Get(_) | Command::GetAndTouch(..) | Command::Touch(..)) {
             return Err(Error::invalid(
@@ -73,7 +74,8 @@ impl Client {
     /// commands failed.
     ///
     /// # Errors
-    /// [`Timeout`](ErrorKind::Timeout) where it takes too long. What is queued stays so, and the next flush tells of it.
+    /// [`Timeout`](crate::ErrorKind::Timeout) where it takes too long. What is queued stays so, and the next flush tells
+    /// of it.
     pub fn flush(&mut self) -> Result<Flushed, Error> {
         let mut now = self.begin();
         let deadline = self.deadline(now);

@@ -48,8 +48,6 @@ pub struct Driver {
     /// The state machine. What it wants done is done by [`Driver::step`].
     pub cluster: Cluster,
     sockets: Vec<Option<Socket>>,
-    /// When each connection was last written to.
-    last_sent: Vec<Instant>,
     resolver: Resolver,
     /// The clock at the beginning, in nanoseconds.
     origin: u64,
@@ -74,7 +72,6 @@ impl Driver {
         Self {
             cluster: Cluster::new(config),
             sockets: Vec::new(),
-            last_sent: Vec::new(),
             resolver: Resolver::default(),
             origin: monotonic_nanos(),
             logger: Logger::default(),
@@ -186,12 +183,11 @@ impl Driver {
         let at = connection.index();
         if self.sockets.len() <= at {
             self.sockets.resize_with(at + 1, || None);
-            self.last_sent.resize(at + 1, Instant::ORIGIN);
         }
         match Socket::connect(address, self.socket_buffer) {
             Ok((socket, begun)) => {
-                if let (Some(place), Some(last)) = (self.sockets.get_mut(at), self.last_sent.get_mut(at)) {
-                    (*place, *last) = (Some(socket), Instant::ORIGIN);
+                if let Some(place) = self.sockets.get_mut(at) {
+                    *place = Some(socket);
                 }
                 if begun == Connecting::Done {
                     self.cluster.handle_connected(now, connection);
@@ -206,18 +202,14 @@ impl Driver {
         while let Some(transmit) = self.cluster.poll_transmit() {
             let connection = transmit.connection;
             let at = connection.index();
-            let Some(Some(socket)) = self.sockets.get(at) else {
+            let Some(Some(socket)) = self.sockets.get_mut(at) else {
                 let gone = io::Error::from(io::ErrorKind::NotConnected);
                 self.cluster.handle_lost(now, connection, Failure::io("send", &gone));
                 continue;
             };
-            if let Some(last) = self.last_sent.get_mut(at) {
-                if now.since(*last) > REST && *last != Instant::ORIGIN {
-                    *last = Instant::ORIGIN;
-                    self.look_at_rested(now, connection);
-                    continue;
-                }
-                *last = now;
+            if socket.rested(now, REST) {
+                self.look_at_rested(now, connection);
+                continue;
             }
             match socket.send(transmit.bytes) {
                 Ok(Transfer::Bytes(count)) => {
@@ -231,7 +223,9 @@ impl Driver {
                 Ok(Transfer::Closed) => self.cluster.handle_lost(now, connection, Failure::Closed),
                 Err(error) => self.cluster.handle_lost(now, connection, Failure::io("send", &error)),
             }
-            self.perform(now);
+            if self.cluster.has_action() {
+                self.perform(now);
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use omcache_conn::{ConnectionId, Failure, Instant};
+use omcache_conn::{ConnectionId, Failure, Instant, Interest};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use smallvec::SmallVec;
@@ -34,6 +34,45 @@ pub(super) struct Readiness {
     writable: bool,
 }
 
+impl Readiness {
+    #[inline]
+    fn new(events: PollFlags) -> Self {
+        let failed = events.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL);
+        Self {
+            readable: failed || events.contains(PollFlags::IN),
+            writable: failed || events.contains(PollFlags::OUT),
+        }
+    }
+}
+
+/// What `poll(2)` said.
+enum Polled {
+    /// There was nothing to poll for.
+    Nothing,
+    /// The time was over first.
+    Elapsed,
+    /// This one, the only one, is ready.
+    One(ConnectionId, Readiness),
+    /// Those in `Driver::ready` are, or the resolver is.
+    Many,
+}
+
+#[inline]
+fn flags(interest: Interest) -> PollFlags {
+    let mut flags = PollFlags::empty();
+    flags.set(PollFlags::IN, interest.readable);
+    flags.set(PollFlags::OUT, interest.writable);
+    flags
+}
+
+#[inline]
+fn timespec(timeout: Duration) -> Timespec {
+    Timespec {
+        tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: timeout.subsec_nanos().into(),
+    }
+}
+
 impl Driver {
     /// Sends what is queued, waits until a socket is ready, a timer is due or `deadline` has come, and does what follows.
     /// A deadline that has passed makes it a look at the sockets without waiting. All events that were told before must
@@ -45,74 +84,83 @@ impl Driver {
     /// Returned beside what it came to is the moment at its end.
     pub fn wait(&mut self, now: Instant, deadline: Option<Instant>) -> io::Result<(Waited, Instant)> {
         self.flush(now);
-        let timer = self.cluster.poll_deadline();
-        let until = match (deadline, timer) {
-            (Some(deadline), Some(timer)) => Some(deadline.min(timer)),
-            (deadline, timer) => deadline.or(timer),
-        };
-        let mut ready = std::mem::take(&mut self.ready);
-        let polled = self.poll_sockets(until.map(|until| until.since(now)), &mut ready);
-        let result = match polled {
-            Ok(Some(0)) => Ok(Waited::Elapsed),
-            Ok(Some(_)) => Ok(Waited::Progress),
-            Ok(None) => Ok(Waited::Nothing),
-            Err(Errno::INTR) => Ok(Waited::Interrupted),
-            Err(error) => Err(error.into()),
+        let until = self.cluster.next_wakeup().min(deadline.unwrap_or(Instant::FAR_FUTURE));
+        let timeout = (until != Instant::FAR_FUTURE).then(|| timespec(until.since(now)));
+        let polled = match self.only_interest() {
+            Some(interest) => self.poll_one(interest, timeout.as_ref()),
+            None => self.poll_many(timeout.as_ref()),
         };
         let now = self.now();
-        if matches!(result, Ok(Waited::Progress)) {
-            for (connection, readiness) in ready.drain(..) {
+        let waited = match polled {
+            Ok(Polled::Nothing) => Waited::Nothing,
+            Ok(Polled::Elapsed) => Waited::Elapsed,
+            Ok(Polled::One(connection, readiness)) => {
                 self.handle_ready(now, connection, readiness);
+                Waited::Progress
             }
-            for (lookup, found) in self.resolver.answers() {
-                self.cluster.handle_resolved(now, lookup, found);
+            Ok(Polled::Many) => {
+                let mut ready = std::mem::take(&mut self.ready);
+                for (connection, readiness) in ready.drain(..) {
+                    self.handle_ready(now, connection, readiness);
+                }
+                self.ready = ready;
+                for (lookup, found) in self.resolver.answers() {
+                    self.cluster.handle_resolved(now, lookup, found);
+                }
+                Waited::Progress
             }
-            self.flush(now);
-        }
-        self.ready = ready;
-        result.map(|waited| (waited, now))
+            Err(Errno::INTR) => Waited::Interrupted,
+            Err(error) => return Err(error.into()),
+        };
+        self.flush(now);
+        Ok((waited, now))
     }
 
-    /// Polls; none where there is nothing to poll for.
-    fn poll_sockets(
-        &self,
-        timeout: Option<Duration>,
-        ready: &mut Vec<(ConnectionId, Readiness)>,
-    ) -> Result<Option<usize>, Errno> {
+    /// What is to be waited for, where it is one thing alone.
+    #[inline]
+    fn only_interest(&self) -> Option<Interest> {
+        let mut interests = self.cluster.interests();
+        let interest = interests.next()?;
+        (interests.next().is_none() && self.resolver.descriptor().is_none()).then_some(interest)
+    }
+
+    #[inline]
+    fn poll_one(&self, interest: Interest, timeout: Option<&Timespec>) -> Result<Polled, Errno> {
+        let Some(Some(socket)) = self.sockets.get(interest.connection.index()) else {
+            return Ok(Polled::Nothing);
+        };
+        let mut polled = [PollFd::new(socket, flags(interest))];
+        if poll(&mut polled, timeout)? == 0 {
+            return Ok(Polled::Elapsed);
+        }
+        let [polled] = polled;
+        Ok(Polled::One(interest.connection, Readiness::new(polled.revents())))
+    }
+
+    fn poll_many(&mut self, timeout: Option<&Timespec>) -> Result<Polled, Errno> {
         let mut watched: SmallVec<[ConnectionId; INLINE]> = SmallVec::new();
         let mut polled: SmallVec<[PollFd<'_>; INLINE]> = SmallVec::new();
         for interest in self.cluster.interests() {
             let Some(Some(socket)) = self.sockets.get(interest.connection.index()) else { continue };
-            let mut flags = PollFlags::empty();
-            flags.set(PollFlags::IN, interest.readable);
-            flags.set(PollFlags::OUT, interest.writable);
             watched.push(interest.connection);
-            polled.push(PollFd::new(socket, flags));
+            polled.push(PollFd::new(socket, flags(interest)));
         }
         if let Some(descriptor) = self.resolver.descriptor() {
             polled.push(PollFd::from_borrowed_fd(descriptor, PollFlags::IN));
         }
         if polled.is_empty() {
-            return Ok(None);
+            return Ok(Polled::Nothing);
         }
-        let timeout = timeout.map(|timeout| Timespec {
-            tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: timeout.subsec_nanos().into(),
-        });
-        let count = poll(&mut polled, timeout.as_ref())?;
+        if poll(&mut polled, timeout)? == 0 {
+            return Ok(Polled::Elapsed);
+        }
         for (connection, polled) in watched.into_iter().zip(&polled) {
             let events = polled.revents();
-            if events.is_empty() {
-                continue;
+            if !events.is_empty() {
+                self.ready.push((connection, Readiness::new(events)));
             }
-            let failed = events.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL);
-            let readable = failed || events.contains(PollFlags::IN);
-            ready.push((
-                connection,
-                Readiness { readable, writable: failed || events.contains(PollFlags::OUT) },
-            ));
         }
-        Ok(Some(count))
+        Ok(Polled::Many)
     }
 
     fn handle_ready(&mut self, now: Instant, connection: ConnectionId, readiness: Readiness) {

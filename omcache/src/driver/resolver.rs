@@ -90,7 +90,7 @@ impl Resolver {
 
     /// Takes the answers that are there.
     pub(crate) fn answers(&mut self) -> Vec<Answer> {
-        let Some(pipe) = &self.pipe else { return Vec::new() };
+        let Some(pipe) = self.pipe.as_ref().filter(|_| self.waiting > 0) else { return Vec::new() };
         let mut drain = [0_u8; 64];
         while matches!(rustix::io::read(&pipe.read, &mut drain), Ok(count) if count == drain.len()) {}
         let answers = std::mem::take(&mut lock(&self.shared).answers);

@@ -2,8 +2,9 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
-use omcache_conn::Address;
+use omcache_conn::{Address, Instant};
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send,
@@ -30,6 +31,8 @@ pub(crate) enum Transfer {
 pub(crate) struct Socket {
     descriptor: OwnedFd,
     pub(crate) connected: bool,
+    /// When it was last written to.
+    last_sent: Option<Instant>,
 }
 
 impl Socket {
@@ -62,7 +65,7 @@ impl Socket {
             Err(error) => return Err(error.into()),
         };
         let connected = begun == Connecting::Done;
-        Ok((Self { descriptor, connected }, begun))
+        Ok((Self { descriptor, connected, last_sent: None }, begun))
     }
 
     /// Asks how a connect ended, once the socket is writable.
@@ -70,6 +73,14 @@ impl Socket {
         sockopt::socket_error(&self.descriptor)??;
         self.connected = true;
         Ok(())
+    }
+
+    /// Whether it is written to for the first time after a rest; asked once before each write.
+    #[inline]
+    pub(crate) fn rested(&mut self, now: Instant, rest: Duration) -> bool {
+        let rested = self.last_sent.is_some_and(|last| last + rest < now);
+        self.last_sent = Some(now);
+        rested
     }
 
     #[inline]

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panics")]
 
 pub(crate) mod deadline;
+pub(crate) mod foreign_loop;
 pub(crate) mod keys;
 
 use std::fs::{self, File};

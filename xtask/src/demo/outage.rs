@@ -156,22 +156,22 @@ impl Demo {
     /// Checks that something happened within a time.
     pub(super) fn check_time(&mut self, what: &str, after: Option<Duration>, limit: Duration) {
         let held = after.is_some_and(|after| after <= limit);
-        let after = after.map_or("never".to_owned(), |after| format!("after {}", time(after)));
-        self.promises.check(held, format!("{what} {after} (limit {})", setting(limit)));
+        let after = after.map_or(": never".to_owned(), |after| format!(" after {}", time(after)));
+        self.promises.check(held, format!("{what}{after} (limit {})", setting(limit)));
     }
 }
 
 fn introduce(name: char, failing: Failing) {
     match failing {
         Failing::Killed => println!(
-            "A program reads all keys in turn, {} reads a second. Where a value is missing it stores it again, as\n\
-             programs with a cache do. Meanwhile server {name} is ended without warning.",
+            "A program reads all keys in turn, {} reads a second. Where a value is missing it stores it\n\
+             again, as programs with a cache do. Meanwhile server {name} is ended without warning.",
             count(RATE as usize)
         ),
         Failing::Hangs => println!(
-            "The program goes on. Meanwhile {name} stops answering, but its connections stay open, so that only its silence\n\
-             tells. Reads that were sent to it fail after {}; those that come later wait until an attempt to connect\n\
-             has failed too, after another {}, and are then answered by the other servers.",
+            "The program goes on. Meanwhile {name} stops answering, but its connections stay open, so that only\n\
+             its silence tells. Reads that were sent to it fail after {}; those that come later wait until an\n\
+             attempt to connect has failed too, after another {}, and are then answered by the others.",
             setting(DEAD),
             setting(CONNECT)
         ),

@@ -63,7 +63,7 @@ impl Screen {
     /// A line that shows that something goes on; without a terminal there is none. It goes away with its end.
     pub(super) fn busy(&self, what: &str) -> Busy {
         let bar = ProgressBar::with_draw_target(None, self.target());
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed_precise}") {
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
             bar.set_style(style);
         }
         bar.set_message(what.to_owned());

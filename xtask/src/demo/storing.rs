@@ -12,7 +12,7 @@ use super::{Demo, servers, values};
 const BATCH: usize = 500;
 
 /// Characters of the longest bar.
-const WIDTH: usize = 40;
+const WIDTH: usize = 30;
 
 impl Demo {
     /// Stores all keys, in batches.
@@ -21,7 +21,7 @@ impl Demo {
         let title = format!("{} keys are stored", count(values::COUNT));
         self.heading(&title);
         println!(
-            "In batches of {BATCH} keys; each value has {} bytes and names its key. All servers work on a batch at once.",
+            "In batches of {BATCH} keys; a value has {} bytes and names its key. All servers work at the same time.",
             values::LEN
         );
         let progress = self.screen.progress(values::COUNT, "stored");
@@ -52,9 +52,9 @@ impl Demo {
         let title = "How the keys are spread";
         self.heading(title);
         println!(
-            "The client works out the server of each key from the key and the servers' addresses alone (consistent\n\
-             hashing, the same rule as libmemcached's). The servers do not know of each other. The shares are never quite\n\
-             equal, and differ with the ports that the servers got."
+            "The client works out the server of each key from the key and the servers' addresses alone\n\
+             (consistent hashing, by libmemcached's rule). The servers do not know of each other. The shares\n\
+             are never quite equal, and differ with the ports that the servers got."
         );
         let client = &self.load.client;
         let homes = (0..values::COUNT).map(|key| client.server_for_key(&values::key(key)));

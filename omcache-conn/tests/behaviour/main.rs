@@ -1,0 +1,22 @@
+//! What a cluster does in each situation, one subject a module.
+
+#[path = "../sim/mod.rs"]
+mod sim;
+
+mod buffers;
+mod failover;
+mod handshake;
+mod held;
+mod interests;
+mod load;
+mod loss;
+mod opaques;
+mod poison;
+mod quiet;
+mod reconnect;
+mod server_list;
+mod server_text;
+mod stat;
+mod stray;
+mod timers;
+mod withdrawal;
