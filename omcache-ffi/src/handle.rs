@@ -130,7 +130,7 @@ impl Handle {
             Ok(msec) => op.now + Duration::from_millis(msec),
             Err(_) => Instant::FAR_FUTURE,
         };
-        self.driver.cluster.handle_time(op.now);
+        self.driver.handle_time(op.now);
         if op.submit && self.driver.cluster.has_handshake() && !self.driver.buffering() {
             // A failing poll is told by the wait that follows.
             if let Ok((Waited::Progress, now)) = self.driver.wait(op.now, Some(op.now)) {

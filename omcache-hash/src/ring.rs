@@ -181,63 +181,72 @@ impl Points {
         if unsorted.len() > MAX_POINTS {
             return Err(BuildError::TooManyPoints { given: unsorted.len(), most: MAX_POINTS });
         }
+        let first = unsorted.iter().min_by_key(|point| point.hash).map_or(0, |point| point.server);
         let greatest = unsorted.iter().map(|point| point.hash).max().unwrap_or_default();
-        // Two to four cells a point, over the range that the hashes really use: of 100 cells, less
-        // than nine are crowded then.
-        let wanted = (2 * unsorted.len()).next_power_of_two().trailing_zeros();
+        // The cells divide the range that the hashes really use.
+        let wanted = cells_for(unsorted.len()).trailing_zeros();
         let shift = (u32::BITS - greatest.leading_zeros()).saturating_sub(wanted);
-        let cell_of = |point: &Point| (point.hash >> shift) as usize;
-        let cells = match unsorted.is_empty() {
-            true => 0,
-            false => (greatest >> shift) as usize + 1,
-        };
+        let cell_of = |hash: u32| (hash >> shift) as usize;
+        let count = if unsorted.is_empty() { 0 } else { cell_of(greatest) + 1 };
+        let mut cells = vec![Cell::default(); count];
 
-        let mut ends: Vec<u32> = vec![0; cells];
+        // How many points each cell has, then where they begin.
         for point in &unsorted {
-            if let Some(count) = ends.get_mut(cell_of(point)) {
-                *count += 1;
+            if let Some(cell) = cells.get_mut(cell_of(point.hash)) {
+                cell.split += 1;
             }
         }
         let mut sum = 0;
-        for start in &mut ends {
-            sum += core::mem::replace(start, sum);
+        for cell in &mut cells {
+            sum += core::mem::replace(&mut cell.split, sum);
         }
         let mut points = vec![Point::default(); unsorted.len()];
         for point in &unsorted {
-            // Each start moves on to its cell's end as the cell is filled.
-            if let Some(next) = ends.get_mut(cell_of(point)) {
-                if let Some(place) = points.get_mut(*next as usize) {
+            if let Some(cell) = cells.get_mut(cell_of(point.hash)) {
+                if let Some(place) = points.get_mut(cell.split as usize) {
                     *place = *point;
                 }
-                *next += 1;
+                // In the end, where the next cell's points begin.
+                cell.split += 1;
             }
         }
         drop(unsorted);
 
-        let mut start = 0;
-        for &end in &ends {
-            if let Some(within) = points.get_mut(start..end as usize) {
+        // From the last cell to the first: each must know whose the point behind it is, and the one
+        // before it still has its end.
+        let mut behind = first;
+        let mut end = points.len();
+        for index in (0..cells.len()).rev() {
+            let before = index.checked_sub(1).and_then(|before| cells.get(before));
+            let begin = before.map_or(0, |cell| cell.split as usize);
+            let within = points.get_mut(begin..end).unwrap_or_default();
+            if within.len() > 1 {
                 within.sort_by_key(|point| point.hash);
             }
-            start = end as usize;
-        }
-        let first = points.first().map_or(0, |point| point.server);
-        let mut start = 0;
-        let cells = ends.iter().map(|&end| {
-            let within = points.get(start as usize..end as usize).unwrap_or_default();
-            let after = points.get(end as usize).map_or(first, |point| point.server);
-            let cell = match *within {
-                [] => Cell { split: 0, before: after, after },
-                [point] => Cell { split: point.hash, before: point.server, after },
+            let done = match *within {
+                [] => Cell { split: 0, before: behind, after: behind },
+                [point] => Cell { split: point.hash, before: point.server, after: behind },
                 [point, .., last] if point.hash == last.hash => {
-                    Cell { split: point.hash, before: point.server, after }
+                    Cell { split: point.hash, before: point.server, after: behind }
                 }
-                _ => Cell { split: start, before: CROWDED, after: CROWDED },
+                // Points are fewer than 2^32.
+                _ => Cell { split: begin as u32, before: CROWDED, after: CROWDED },
             };
-            start = end;
-            cell
-        });
-        let cells = cells.collect();
-        Ok(Ring { cells, shift, first, points: points.into_boxed_slice() })
+            if let [point, ..] = *within {
+                behind = point.server;
+            }
+            if let Some(cell) = cells.get_mut(index) {
+                *cell = done;
+            }
+            end = begin;
+        }
+        Ok(Ring { cells: cells.into_boxed_slice(), shift, first, points: points.into_boxed_slice() })
     }
+}
+
+// Two to four cells a point leave less than nine cells of 100 crowded. A large ring makes do with
+// half as many: what is too large for a processor's cache costs more than a few crowded cells.
+fn cells_for(points: usize) -> usize {
+    const LARGE: usize = 1 << 16;
+    if points < LARGE { 2 * points } else { points }.next_power_of_two()
 }

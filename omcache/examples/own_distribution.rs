@@ -6,7 +6,7 @@
 
 use std::error::Error;
 
-use omcache::driver::hash::{BuildError, Placement, Ring, Server as Place};
+use omcache::distribution::{BuildError, Placement, Server as Place};
 use omcache::testing::Server;
 use omcache::{Client, Distribution, Item, Named};
 
@@ -36,11 +36,6 @@ impl Placement for TaggedRing {
     // Where the keys go whose server is down: all of a tag's to the same next one.
     fn walk<'a>(&'a self, key: &[u8]) -> Box<dyn Iterator<Item = usize> + Send + 'a> {
         self.0.walk(tag(key))
-    }
-
-    // Saves the walk an allocation, as there is a ring below.
-    fn on_ring(&self, key: &[u8]) -> Option<(&Ring, usize)> {
-        self.0.on_ring(tag(key))
     }
 }
 

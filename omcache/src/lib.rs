@@ -43,9 +43,19 @@ mod expiration;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+/// What a program's own distribution is made of: [`Client::builder`](crate::Client::builder) takes any
+/// [`Distribution`](distribution::Distribution).
+///
+/// These are types of the crate `omcache-hash`, passed on deliberately: its version is part of this crate's interface.
+pub mod distribution {
+    pub use omcache_hash::{
+        BuildError, Distribution, Named, Placement, Ring, RingDistribution, Server, UnknownDistribution, hash,
+    };
+}
+
 pub use bytes::Bytes;
+pub use distribution::{Distribution, Named};
 pub use omcache_conn::Server as ServerAddress;
-pub use omcache_hash::{Distribution, Named};
 
 pub use client::{
     Client, ClientBuilder, Completion, Flushed, RawRequest, RawResponse, ServerInfo, ServerState, Ticket,

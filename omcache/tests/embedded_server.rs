@@ -627,7 +627,17 @@ fn use_everything(talk: &mut Talk) {
     }
     let (mode, delta, initial, expiration) = (CounterMode::Increment, 1, 100, 0);
     talk.ask(Request::Counter { mode, key: key(b"new"), delta, initial, expiration, cas: 0, quiet: false });
-    talk.ask(set(key(b"too large"), &vec![0; 2 << 20]));
+    // What the embedded server still reads as a whole, and what it does not.
+    for len in [1 << 20, 2 << 20] {
+        talk.ask(set(key(b"too large"), &vec![0; len]));
+        talk.ask(Request::Concat {
+            mode: ConcatMode::Append,
+            key: name,
+            value: &vec![0; len],
+            cas: 0,
+            quiet: true,
+        });
+    }
     talk.ask(set(key(b"gone"), b"1"));
     talk.ask(Request::Delete { key: key(b"gone"), cas: 0, quiet: false });
     talk.ask(Request::Delete { key: key(b"gone"), cas: 0, quiet: false });

@@ -129,6 +129,7 @@ impl Demo {
             "  reconnect_timeout  {:>5}  until a server that could not be reached is tried again",
             setting(RECONNECT)
         );
+        println!("The limits below follow from these, with {} more for a busy computer.", setting(SLACK));
     }
 
     fn heading(&self, title: &str) {

@@ -120,6 +120,13 @@ impl Cluster {
         })
     }
 
+    /// Whether [`Cluster::poll_event`] may have something.
+    #[inline]
+    #[must_use]
+    pub fn has_events(&self) -> bool {
+        !self.shared.events.is_empty() || !self.readable.is_empty()
+    }
+
     /// The next event. Responses borrow from the connection's buffer until the next call.
     #[inline]
     pub fn poll_event(&mut self) -> Option<Event<'_>> {

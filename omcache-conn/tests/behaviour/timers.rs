@@ -141,7 +141,7 @@ fn answers_are_progress() {
 #[test]
 fn a_part_of_an_answer_is_progress() {
     let mut world = World::new(impatient(), 1);
-    world.peers[0].put("a", "v".repeat(100));
+    world.peers[0].put("a", "v".repeat(150));
     world.noop(0);
     world.run();
     world.peers[0].read_max = 50;

@@ -27,29 +27,22 @@ pub fn md5_words(data: &[u8]) -> [u32; 4] {
     // The padding: a 1 bit, zeros, the length in bits. Words and not bytes are written, since words
     // are what is read again at once.
     let (words, tail) = rest.as_chunks::<4>();
-    let mut last = [[0; 4]; BLOCK / 4];
-    let mut places = last.iter_mut();
-    for (place, word) in places.by_ref().zip(words) {
+    let mut last = [0; BLOCK];
+    let mut places = last.as_chunks_mut::<4>().0.iter_mut();
+    for (word, place) in words.iter().zip(&mut places) {
         *place = *word;
     }
-    if let Some(place) = last.get_mut(words.len()) {
+    if let Some(place) = places.next() {
         let end = tail.iter().rev().fold(0x80, |word, &byte| word << 8 | u32::from(byte));
         *place = end.to_le_bytes();
     }
     if rest.len() >= BLOCK - 8 {
-        compress(&mut state, &[joined(last)]);
-        last = [[0; 4]; BLOCK / 4];
+        compress(&mut state, &[last]);
+        last = [0; BLOCK];
     }
-    let [a, b, c, d, e, f, g, h] = (data.len() as u64).wrapping_mul(8).to_le_bytes();
-    [last[14], last[15]] = [[a, b, c, d], [e, f, g, h]];
-    compress(&mut state, &[joined(last)]);
+    if let Some((_, length)) = last.split_last_chunk_mut::<8>() {
+        *length = (data.len() as u64).wrapping_mul(8).to_le_bytes();
+    }
+    compress(&mut state, &[last]);
     state
-}
-
-fn joined(words: [[u8; 4]; BLOCK / 4]) -> [u8; BLOCK] {
-    let mut block = [0; BLOCK];
-    for (place, word) in block.as_chunks_mut::<4>().0.iter_mut().zip(words) {
-        *place = word;
-    }
-    block
 }

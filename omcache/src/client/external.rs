@@ -96,9 +96,12 @@ impl Client {
     }
 
     /// How long the loop may wait before [`Client::step`] is to be called for a timer's sake; `None` is as long as it
-    /// likes.
+    /// likes. Nothing, where results wait to be taken.
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
+        if !self.inbox.completions.is_empty() {
+            return Some(Duration::ZERO);
+        }
         self.driver.time_left()
     }
 }

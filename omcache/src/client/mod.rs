@@ -101,7 +101,7 @@ impl Client {
     fn begin(&mut self) -> Instant {
         self.driver.check_fork();
         let now = self.driver.now();
-        self.driver.cluster.handle_time(now);
+        self.driver.handle_time(now);
         if self.driver.cluster.has_handshake() {
             self.look_around(now);
         }

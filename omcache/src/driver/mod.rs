@@ -136,7 +136,7 @@ impl Driver {
     /// buffering is on).
     #[inline]
     pub fn step(&mut self, now: Instant) {
-        self.cluster.handle_time(now);
+        self.handle_time(now);
         self.perform(now);
         if !self.buffering {
             self.transmit(now);
@@ -149,9 +149,19 @@ impl Driver {
         if self.cluster.rests(now) {
             return;
         }
-        self.cluster.handle_time(now);
+        self.handle_time(now);
         self.perform(now);
         self.transmit(now);
+    }
+
+    /// Tells the state machine the time, after it was told what came until then. A front calls this, not the state
+    /// machine's own.
+    #[inline]
+    pub fn handle_time(&mut self, now: Instant) {
+        if self.cluster.next_wakeup() <= now {
+            self.catch_up(now);
+        }
+        self.cluster.handle_time(now);
     }
 
     #[inline]

@@ -84,21 +84,51 @@ impl Driver {
     /// Returned beside what it came to is the moment at its end.
     pub fn wait(&mut self, now: Instant, deadline: Option<Instant>) -> io::Result<(Waited, Instant)> {
         self.flush(now);
-        let until = self.cluster.next_wakeup().min(deadline.unwrap_or(Instant::FAR_FUTURE));
-        let timeout = (until != Instant::FAR_FUTURE).then(|| timespec(until.since(now)));
-        let polled = match self.only_interest() {
-            Some(interest) => self.poll_one(interest, timeout.as_ref()),
-            None => self.poll_many(timeout.as_ref()),
+        let until = match self.cluster.has_events() {
+            // What came of this flush is told before anything is waited for.
+            true => now,
+            false => self.cluster.next_wakeup().min(deadline.unwrap_or(Instant::FAR_FUTURE)),
         };
+        let timeout = (until != Instant::FAR_FUTURE).then(|| timespec(until.since(now)));
+        let polled = self.poll_sockets(timeout.as_ref());
         let now = self.now();
         let waited = match polled {
-            Ok(Polled::Nothing) => Waited::Nothing,
-            Ok(Polled::Elapsed) => Waited::Elapsed,
-            Ok(Polled::One(connection, readiness)) => {
+            Ok(polled) => self.handle_polled(now, polled),
+            Err(Errno::INTR) => Waited::Interrupted,
+            Err(error) => return Err(error.into()),
+        };
+        self.flush(now);
+        Ok((waited, now))
+    }
+
+    /// Reads what has come already, where a timer is due: a program that was busy elsewhere must not take an answer that
+    /// lies unread for silence.
+    #[cold]
+    pub(super) fn catch_up(&mut self, now: Instant) {
+        // A poll that fails for want of memory is told by the wait that follows.
+        if let Ok(polled) = self.poll_sockets(Some(&timespec(Duration::ZERO))) {
+            self.handle_polled(now, polled);
+        }
+    }
+
+    #[inline]
+    fn poll_sockets(&mut self, timeout: Option<&Timespec>) -> Result<Polled, Errno> {
+        match self.only_interest() {
+            Some(interest) => self.poll_one(interest, timeout),
+            None => self.poll_many(timeout),
+        }
+    }
+
+    #[inline]
+    fn handle_polled(&mut self, now: Instant, polled: Polled) -> Waited {
+        match polled {
+            Polled::Nothing => Waited::Nothing,
+            Polled::Elapsed => Waited::Elapsed,
+            Polled::One(connection, readiness) => {
                 self.handle_ready(now, connection, readiness);
                 Waited::Progress
             }
-            Ok(Polled::Many) => {
+            Polled::Many => {
                 let mut ready = std::mem::take(&mut self.ready);
                 for (connection, readiness) in ready.drain(..) {
                     self.handle_ready(now, connection, readiness);
@@ -109,11 +139,7 @@ impl Driver {
                 }
                 Waited::Progress
             }
-            Err(Errno::INTR) => Waited::Interrupted,
-            Err(error) => return Err(error.into()),
-        };
-        self.flush(now);
-        Ok((waited, now))
+        }
     }
 
     /// What is to be waited for, where it is one thing alone.

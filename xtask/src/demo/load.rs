@@ -31,7 +31,7 @@ pub(super) enum Outcome {
     Wrong,
     /// The value is stored again.
     Stored,
-    /// It failed; the kind, and whether it was a read.
+    /// It failed.
     Failed(ErrorKind),
 }
 

@@ -224,12 +224,14 @@ fn the_end_of_a_server_ends_everything() {
         let address = server.address();
         let mut talks: Vec<Talk> = (0..5).map(|_| Talk::with(&server)).collect();
         eventually(|| server.connections() == 5);
+        let silent = fault.is_some();
         if let Some(fault) = fault {
             server.misbehave(fault);
         }
         for talk in &mut talks {
-            talk.send(1, Request::Quit { quiet: true });
             talk.send(1, Request::Version);
+            // So long that the server has come to where it waits.
+            assert_eq!(talk.see_silence(), if silent { Seen::Silence(0) } else { answer(1) });
         }
         let started = Instant::now();
         drop(server);
