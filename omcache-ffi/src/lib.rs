@@ -6,7 +6,7 @@
 //!
 //! # How a call runs
 //!
-//! An exported function checks its pointers, describes what it wants in an [`op::Op`] and runs it in turns. Each turn
+//! An exported function checks its pointers, describes what it wants in an `op::Op` and runs it in turns. Each turn
 //! works on the handle and ends before anything of the program's is called: log and response callbacks run from the
 //! outermost frame, where nothing is borrowed, locked or waiting to be dropped. A callback so may call the library again,
 //! or leave by `longjmp`.

@@ -43,8 +43,8 @@ mod expiration;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-/// What a program's own distribution is made of: [`Client::builder`](crate::Client::builder) takes any
-/// [`Distribution`](distribution::Distribution).
+/// What a program's own distribution is made of: [`ClientBuilder::distribution`](crate::ClientBuilder::distribution)
+/// takes any [`Distribution`].
 ///
 /// These are types of the crate `omcache-hash`, passed on deliberately: its version is part of this crate's interface.
 pub mod distribution {

@@ -230,7 +230,7 @@ impl Cluster {
         }
     }
 
-    /// Throws away what is queued and not sent; each request ends as [`Outcome::NotSent`]. What is sent in part is
+    /// Throws away what is queued and not sent; each request ends as [`Outcome::NotSent`](crate::Outcome::NotSent). What is sent in part is
     /// sent to its end.
     pub fn discard_unsent(&mut self) {
         for slot in self.active.clone() {

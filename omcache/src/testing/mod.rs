@@ -1,7 +1,7 @@
 //! A memcached server in this process, for tests and demonstrations (feature `testing`).
 //!
-//! [`Server`] speaks the binary protocol as memcached 1.6.18 does: the same statuses, texts and versions. It starts in a fraction of a
-//! microseconds at a port of its own, so that every test can have one, or ten. Three things set it apart:
+//! [`Server`] speaks the binary protocol as memcached 1.6.18 does: the same statuses, texts and versions. It starts in
+//! a fraction of a millisecond at a port of its own, so that every test can have one or ten. Three things set it apart:
 //!
 //! - A test can look inside: at the items, the connections, and how many requests came.
 //! - It has a clock that a test moves forward with [`Server::advance`], so that nobody waits for items to expire.
