@@ -28,6 +28,7 @@
 //!
 //! # Features
 //!
+//! - `tokio`: `aio::AsyncClient`, the client on tokio.
 //! - `testing`: `testing::Server`, a small memcached server in this process, that can be told to misbehave.
 //!
 //! # Logging
@@ -35,6 +36,8 @@
 //! Changes of servers go to the [`log`](https://docs.rs/log) facade under the target `omcache`: `warn` for failed
 //! look-ups, `info` for servers that are disabled, lost or tried again, `debug` for connects.
 
+#[cfg(feature = "tokio")]
+pub mod aio;
 mod client;
 mod command;
 pub mod driver;

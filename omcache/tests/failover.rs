@@ -78,7 +78,11 @@ fn a_server_that_hangs_fails_two_gets_and_is_back_when_it_goes_on() {
         assert!(value.data == sick || value.data == "elsewhere");
         value.data == sick
     });
-    assert!(disabled.elapsed() > RECONNECT - ms(200), "it is left alone until then: {:?}", disabled.elapsed());
+    assert!(
+        disabled.elapsed() > RECONNECT - ms(200),
+        "it is left alone until then: {:?}",
+        disabled.elapsed()
+    );
     assert_eq!(state(&client, 1), ServerState::Ready);
     assert_eq!(client.server_for_key(&sick), Some(1));
 }

@@ -233,10 +233,10 @@ fn refusals_of_every_status_are_told_and_the_connection_stays() {
         }
         let ticket = client.queue(&Command::Store(Mode::Set, Item::new("key1", "x"))).unwrap();
         let failures = client.flush().unwrap().failures;
-        assert_eq!(failures.iter().map(|(ticket, error)| (*ticket, error.status())).collect::<Vec<_>>(), [(
-            ticket,
-            Some(status)
-        )]);
+        assert_eq!(
+            failures.iter().map(|(ticket, error)| (*ticket, error.status())).collect::<Vec<_>>(),
+            [(ticket, Some(status))]
+        );
         servers[0].behave();
         assert_eq!(client.get("key1").unwrap().unwrap().data, value_of(1));
     }
@@ -375,10 +375,13 @@ fn no_key_ever_gets_the_value_of_another() {
         }
         while let Some(completion) = client.next_completion() {
             let n = submitted.remove(&completion.ticket).expect("a ticket that was given, once");
-            check(n, completion.result.map(|reply| match reply {
-                Reply::Value(value) => value,
-                other => panic!("{other:?}"),
-            }));
+            check(
+                n,
+                completion.result.map(|reply| match reply {
+                    Reply::Value(value) => value,
+                    other => panic!("{other:?}"),
+                }),
+            );
         }
         if start.elapsed() > Duration::from_secs(20) {
             break;

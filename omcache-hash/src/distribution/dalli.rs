@@ -1,7 +1,5 @@
 //! Dalli's ring: SHA-1 points, CRC-32 keys, and the point at or below the key.
 
-use alloc::vec::Vec;
-
 use super::point_name::{PointName, full_name};
 use crate::hash::{crc32, sha1_word};
 use crate::ring::Points;
@@ -17,7 +15,8 @@ pub(crate) fn points(servers: &[Server<'_>]) -> Points {
     let total: u64 = servers.iter().map(|server| u64::from(server.weight)).sum();
     let mut points = Points::with_capacity(servers.len().saturating_mul(POINTS as usize));
     let mut name = PointName::new();
-    for (index, server) in (0..).zip(servers).collect::<Vec<_>>().into_iter().rev() {
+    let count = u16::try_from(servers.len()).unwrap_or(u16::MAX);
+    for (index, server) in (0..count).zip(servers).rev() {
         name.begin(format_args!("{}:", full_name(server)));
         for number in 0..points_of(server.weight, total, servers.len() as u64) {
             points.push(!sha1_word(name.numbered(number)), index);

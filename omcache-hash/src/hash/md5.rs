@@ -46,3 +46,19 @@ pub fn md5_words(data: &[u8]) -> [u32; 4] {
     compress(&mut state, &[last]);
     state
 }
+
+#[cfg(test)]
+mod tests {
+    use super::md5_words;
+    use md5::{Digest, Md5};
+
+    #[test]
+    fn every_length_is_padded_as_it_should() {
+        let data: [u8; 200] = core::array::from_fn(|n| n as u8);
+        for length in 0..=data.len() {
+            let digest: [u8; 16] = Md5::digest(&data[..length]).into();
+            let words = md5_words(&data[..length]).map(u32::to_le_bytes);
+            assert_eq!(words.as_flattened(), digest, "{length} bytes");
+        }
+    }
+}

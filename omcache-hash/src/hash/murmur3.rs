@@ -85,3 +85,19 @@ fn finish(hash: u32, tail: u32, length: u32) -> u32 {
     hash = (hash ^ (hash >> 13)).wrapping_mul(0xc2b2_ae35);
     hash ^ (hash >> 16)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Murmur3, murmur3};
+
+    #[test]
+    fn byte_by_byte_is_the_same_as_at_once() {
+        let data: [u8; 40] = core::array::from_fn(|n| (n * 37) as u8);
+        for length in 0..=data.len() {
+            let (one, other) = data[..length].split_at(length / 3);
+            let seed = 0xdead_beef_u32.wrapping_mul(length as u32);
+            let hash = Murmur3::new(seed).update(one).update(other).finish();
+            assert_eq!(hash, murmur3(&data[..length]), "{length} bytes");
+        }
+    }
+}

@@ -6,7 +6,7 @@ use omcache_conn::Target;
 
 use super::{Client, Ticket};
 use crate::command::{Command, Reply};
-use crate::driver::Descriptor;
+use crate::driver::{Descriptor, Waited};
 use crate::error::Error;
 
 /// The result of a submitted command.
@@ -75,14 +75,25 @@ impl Client {
     /// # Errors
     /// Where the operating system can't poll, for want of memory.
     pub fn step(&mut self) -> Result<(), Error> {
+        self.turn().map(|_| ())
+    }
+
+    /// As [`Client::step`]; tells what it came to.
+    pub(crate) fn turn(&mut self) -> Result<Waited, Error> {
         self.driver.check_fork();
         let now = self.driver.now();
-        let (_, now) =
+        let (waited, now) =
             self.driver.wait(now, Some(now)).map_err(|error| Error::new(crate::ErrorKind::System, error))?;
         self.take_events();
         // Events may have moved requests to other servers.
         self.driver.step(now);
-        Ok(())
+        Ok(waited)
+    }
+
+    /// The descriptors to be watched now, shared, with whether to wait until they are readable and writable.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn shared_descriptors(&self) -> Vec<(std::sync::Arc<std::os::fd::OwnedFd>, bool, bool)> {
+        self.driver.shared_descriptors()
     }
 
     /// The next result of a submitted command, in the order in which they came.

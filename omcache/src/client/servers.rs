@@ -108,6 +108,8 @@ impl Client {
     /// # Errors
     /// Servers that the distribution can't take; then the old ones stay.
     pub fn set_server_addresses(&mut self, servers: Vec<Server>) -> Result<(), Error> {
+        // What a parent queued is not this process's to send.
+        self.driver.check_fork();
         self.driver.cluster.set_servers(servers).map_err(Error::invalid)?;
         let now = self.driver.now();
         self.driver.step(now);

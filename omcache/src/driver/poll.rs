@@ -2,6 +2,10 @@
 
 use std::io;
 use std::os::fd::AsRawFd;
+#[cfg(feature = "tokio")]
+use std::os::fd::OwnedFd;
+#[cfg(feature = "tokio")]
+use std::sync::Arc;
 use std::time::Duration;
 
 use omcache_conn::{ConnectionId, Failure, Instant, Interest};
@@ -216,6 +220,16 @@ impl Driver {
         if let Some(descriptor) = self.resolver.descriptor() {
             to.push(Descriptor { fd: descriptor.as_raw_fd(), readable: true, writable: false });
         }
+    }
+
+    /// The descriptors to be watched now, shared, with whether to wait until they are readable and writable.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn shared_descriptors(&self) -> Vec<(Arc<OwnedFd>, bool, bool)> {
+        let sockets = self.cluster.interests().filter_map(|interest| {
+            let socket = self.sockets.get(interest.connection.index())?.as_ref()?;
+            Some((Arc::clone(&socket.descriptor), interest.readable, interest.writable))
+        });
+        sockets.chain(self.resolver.shared_descriptor().map(|descriptor| (descriptor, true, false))).collect()
     }
 
     /// How long the program may wait before a timer wants attention; none where no timer runs.

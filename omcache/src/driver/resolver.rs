@@ -31,7 +31,7 @@ struct Shared {
 }
 
 struct Pipe {
-    read: OwnedFd,
+    read: Arc<OwnedFd>,
     write: OwnedFd,
 }
 
@@ -56,7 +56,7 @@ impl Resolver {
             Some(pipe) => Arc::clone(pipe),
             None => {
                 let (read, write) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
-                Arc::clone(self.pipe.insert(Arc::new(Pipe { read, write })))
+                Arc::clone(self.pipe.insert(Arc::new(Pipe { read: Arc::new(read), write })))
             }
         };
         let needs_thread = {
@@ -86,6 +86,12 @@ impl Resolver {
     /// The descriptor that becomes readable when an answer is there; none while nothing is asked.
     pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.pipe.as_ref().filter(|_| self.waiting > 0).map(|pipe| pipe.read.as_fd())
+    }
+
+    /// As [`Resolver::descriptor`], shared.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn shared_descriptor(&self) -> Option<Arc<OwnedFd>> {
+        self.pipe.as_ref().filter(|_| self.waiting > 0).map(|pipe| Arc::clone(&pipe.read))
     }
 
     /// Takes the answers that are there.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::time::Duration;
 
 use omcache_conn::{Address, Instant};
@@ -29,7 +30,8 @@ pub(crate) enum Transfer {
 /// A non-blocking stream socket. Writing to a broken one raises no signal.
 #[derive(Debug)]
 pub(crate) struct Socket {
-    descriptor: OwnedFd,
+    /// Shared with a runtime that waits for it, which so can't be left with a number that another file has by now.
+    pub(crate) descriptor: Arc<OwnedFd>,
     pub(crate) connected: bool,
     /// When it was last written to.
     last_sent: Option<Instant>,
@@ -65,6 +67,7 @@ impl Socket {
             Err(error) => return Err(error.into()),
         };
         let connected = begun == Connecting::Done;
+        let descriptor = Arc::new(descriptor);
         Ok((Self { descriptor, connected, last_sent: None }, begun))
     }
 

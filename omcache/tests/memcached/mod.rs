@@ -225,8 +225,7 @@ impl Memcached {
 
     /// How many connections stand, that of this question left out.
     pub(crate) fn connections_open(&self) -> u64 {
-        // It counts its listening socket too.
-        self.stat("curr_connections") - 2
+        self.stat("curr_connections") - 1
     }
 
     /// What it has at a key, asked for as [`Memcached::stat`] is.

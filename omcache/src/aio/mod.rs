@@ -1,0 +1,307 @@
+//! The client on tokio: the same commands, awaited; connections are shared and requests pipelined.
+
+mod reactor;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, oneshot};
+
+use crate::client::{Client, Completion, Ticket};
+use crate::command::{Command, Delta, Item, Mode, Reply, Stored, Value};
+use crate::error::{Error, ErrorKind};
+use crate::expiration::Expiration;
+
+/// A client of a cluster of memcached servers, on tokio.
+///
+/// It is made from a configured [`Client`] within a runtime, and is cheap to clone: all clones share its connections, and
+/// what they ask for at the same time goes out pipelined. One task serves them all; it ends with the last clone. A command
+/// whose future is dropped is taken back if it was not sent, and else its answer is dropped when it comes.
+///
+/// ```
+/// # #[cfg(feature = "testing")]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use omcache::{Client, Expiration, aio::AsyncClient, testing::Server};
+///
+/// let server = Server::start()?;
+/// let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+/// runtime.block_on(async {
+///     let client = AsyncClient::new(Client::builder().server(server.address())?.build()?);
+///     let _ = client.set("greeting", "hello", Expiration::NEVER).await?;
+///     let value = client.get("greeting").await?;
+///     assert_eq!(value.map(|value| value.data), Some("hello".into()));
+///     Ok(())
+/// })
+/// # }
+/// # #[cfg(not(feature = "testing"))]
+/// # fn main() {}
+/// ```
+#[derive(Clone, Debug)]
+pub struct AsyncClient {
+    shared: Arc<Shared>,
+    /// The task ends when the last of these is gone.
+    _alive: Arc<Alive>,
+    timeout: Option<Duration>,
+}
+
+/// What the clones and the task share.
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// The task is to look again: something was submitted, or the last clone is gone.
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    client: Client,
+    waiters: HashMap<Ticket, oneshot::Sender<Result<Reply, Error>>>,
+    ended: bool,
+}
+
+#[derive(Debug)]
+struct Alive(Arc<Shared>);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.lock().ended = true;
+        self.0.changed.notify_one();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Each change is whole before anything that could panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Hands the results that are there to those who wait for them.
+    fn deliver(&mut self) {
+        while let Some(Completion { ticket, result }) = self.client.next_completion() {
+            if let Some(waiter) = self.waiters.remove(&ticket) {
+                // Whoever waited may have gone.
+                let _ = waiter.send(result);
+            }
+        }
+    }
+}
+
+/// Takes a command back where its future is dropped.
+struct Pending<'c> {
+    shared: &'c Shared,
+    ticket: Ticket,
+}
+
+impl Pending<'_> {
+    /// Gives up; true where the command had been sent.
+    fn give_up(&self) -> bool {
+        let mut state = self.shared.lock();
+        match state.waiters.remove(&self.ticket) {
+            Some(_) => !state.client.cancel(self.ticket),
+            None => true,
+        }
+    }
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        self.give_up();
+    }
+}
+
+impl AsyncClient {
+    /// The client, served by a task of the present runtime. Its timeout goes on to count for each command.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, or where its I/O or time driver is off.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        let timeout = client.timeout();
+        let state = Mutex::new(State { client, waiters: HashMap::new(), ended: false });
+        let shared = Arc::new(Shared { state, changed: Notify::new() });
+        tokio::spawn(reactor::run(Arc::clone(&shared)));
+        Self { _alive: Arc::new(Alive(Arc::clone(&shared))), shared, timeout }
+    }
+
+    /// The same client with another timeout for each command; `None` is for ever.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Runs a command.
+    ///
+    /// # Errors
+    /// As [`Client`]'s commands.
+    pub async fn run(&self, command: Command<'_>) -> Result<Reply, Error> {
+        let (sender, receiver) = oneshot::channel();
+        let pending = {
+            let mut state = self.shared.lock();
+            let ticket = state.client.submit(&command)?;
+            state.waiters.insert(ticket, sender);
+            state.deliver();
+            Pending { shared: &self.shared, ticket }
+        };
+        self.shared.changed.notify_one();
+        let gone = || Error::new(ErrorKind::System, "the task that serves the client is gone");
+        match self.timeout {
+            None => receiver.await.unwrap_or_else(|_| Err(gone())),
+            Some(timeout) => match tokio::time::timeout(timeout, receiver).await {
+                Ok(result) => result.unwrap_or_else(|_| Err(gone())),
+                Err(_) => Err(Error::timeout(pending.give_up())),
+            },
+        }
+    }
+
+    /// Reads a value; `None` where the key is not found.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn get<K: AsRef<[u8]> + ?Sized>(&self, key: &K) -> Result<Option<Value>, Error> {
+        value(self.run(Command::Get(key.as_ref())).await?)
+    }
+
+    /// Reads many values, pipelined; a result for each key.
+    pub async fn get_multi<K: AsRef<[u8]>>(&self, keys: &[K]) -> Vec<Result<Option<Value>, Error>> {
+        let commands = keys.iter().map(|key| Command::Get(key.as_ref()));
+        self.run_all(commands).await.into_iter().map(|reply| reply.and_then(value)).collect()
+    }
+
+    /// Reads a value and sets its expiration.
+    ///
+    /// # Errors
+    /// As [`Client::gat`].
+    pub async fn gat<K: AsRef<[u8]> + ?Sized>(
+        &self,
+        key: &K,
+        expiration: impl Into<Expiration>,
+    ) -> Result<Option<Value>, Error> {
+        value(self.run(Command::GetAndTouch(key.as_ref(), expiration.into())).await?)
+    }
+
+    /// Stores a value.
+    ///
+    /// # Errors
+    /// As [`Client::set`].
+    pub async fn set<K: AsRef<[u8]> + ?Sized, V: AsRef<[u8]> + ?Sized>(
+        &self,
+        key: &K,
+        value: &V,
+        expiration: impl Into<Expiration>,
+    ) -> Result<Stored, Error> {
+        self.store(Mode::Set, Item::new(key, value).expires(expiration)).await
+    }
+
+    /// Stores a value in any mode, with everything that can be said of it.
+    ///
+    /// # Errors
+    /// As [`Client::store`].
+    pub async fn store(&self, mode: Mode, item: Item<'_>) -> Result<Stored, Error> {
+        stored(self.run(Command::Store(mode, item)).await?)
+    }
+
+    /// Stores many values, pipelined; a result for each.
+    pub async fn set_multi(&self, items: &[Item<'_>]) -> Vec<Result<Stored, Error>> {
+        let commands = items.iter().map(|item| Command::Store(Mode::Set, *item));
+        self.run_all(commands).await.into_iter().map(|reply| reply.and_then(stored)).collect()
+    }
+
+    /// Adds to a counter; as [`Client::increment`].
+    ///
+    /// # Errors
+    /// As [`Client::increment`].
+    pub async fn increment<K: AsRef<[u8]> + ?Sized>(
+        &self,
+        key: &K,
+        delta: impl Into<Delta>,
+    ) -> Result<Option<u64>, Error> {
+        counter(self.run(Command::Increment(key.as_ref(), delta.into())).await?)
+    }
+
+    /// Subtracts from a counter; as [`Client::decrement`].
+    ///
+    /// # Errors
+    /// As [`Client::decrement`].
+    pub async fn decrement<K: AsRef<[u8]> + ?Sized>(
+        &self,
+        key: &K,
+        delta: impl Into<Delta>,
+    ) -> Result<Option<u64>, Error> {
+        counter(self.run(Command::Decrement(key.as_ref(), delta.into())).await?)
+    }
+
+    /// Removes a key; false where there was none.
+    ///
+    /// # Errors
+    /// As [`Client::delete`].
+    pub async fn delete<K: AsRef<[u8]> + ?Sized>(&self, key: &K) -> Result<bool, Error> {
+        found(self.run(Command::Delete(key.as_ref())).await?)
+    }
+
+    /// Sets a key's expiration; false where there is no such key.
+    ///
+    /// # Errors
+    /// As [`Client::touch`].
+    pub async fn touch<K: AsRef<[u8]> + ?Sized>(
+        &self,
+        key: &K,
+        expiration: impl Into<Expiration>,
+    ) -> Result<bool, Error> {
+        found(self.run(Command::Touch(key.as_ref(), expiration.into())).await?)
+    }
+
+    /// Runs commands side by side.
+    async fn run_all<'c>(&self, commands: impl Iterator<Item = Command<'c>>) -> Vec<Result<Reply, Error>> {
+        let mut running: Vec<_> = commands.map(|command| Some(Box::pin(self.run(command)))).collect();
+        let mut results: Vec<_> = running.iter().map(|_| None).collect();
+        std::future::poll_fn(|context| {
+            let mut left = false;
+            for (future, result) in running.iter_mut().zip(&mut results) {
+                let Some(pinned) = future else { continue };
+                match pinned.as_mut().poll(context) {
+                    std::task::Poll::Ready(reply) => (*future, *result) = (None, Some(reply)),
+                    std::task::Poll::Pending => left = true,
+                }
+            }
+            if left { std::task::Poll::Pending } else { std::task::Poll::Ready(()) }
+        })
+        .await;
+        results.into_iter().map(|result| result.unwrap_or(Err(Error::timeout(true)))).collect()
+    }
+}
+
+fn unexpected(reply: &Reply) -> Error {
+    Error::new(ErrorKind::Refused, format!("the answer is one to another kind of command: {reply:?}"))
+}
+
+fn value(reply: Reply) -> Result<Option<Value>, Error> {
+    match reply {
+        Reply::Value(value) => Ok(value),
+        other => Err(unexpected(&other)),
+    }
+}
+
+fn stored(reply: Reply) -> Result<Stored, Error> {
+    match reply {
+        Reply::Stored(stored) => Ok(stored),
+        other => Err(unexpected(&other)),
+    }
+}
+
+fn counter(reply: Reply) -> Result<Option<u64>, Error> {
+    match reply {
+        Reply::Counter(counter) => Ok(counter),
+        other => Err(unexpected(&other)),
+    }
+}
+
+fn found(reply: Reply) -> Result<bool, Error> {
+    match reply {
+        Reply::Found(found) => Ok(found),
+        other => Err(unexpected(&other)),
+    }
+}

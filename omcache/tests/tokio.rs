@@ -1,0 +1,164 @@
+//! The client on tokio: real servers that are stopped and killed, many commands at once, futures that are dropped.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod memcached;
+
+use std::time::{Duration, Instant};
+
+use omcache::aio::AsyncClient;
+use omcache::{Client, ErrorKind, Expiration, Item, Mode, Stored};
+
+use memcached::Memcached;
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+fn client_of(servers: &[&Memcached]) -> Client {
+    let mut builder = Client::builder()
+        .timeout(Duration::from_secs(5))
+        .dead_timeout(Duration::from_millis(500))
+        .connect_timeout(Duration::from_millis(500))
+        .reconnect_timeout(Duration::from_secs(1));
+    for server in servers {
+        builder = builder.server(server.address()).unwrap();
+    }
+    builder.build().unwrap()
+}
+
+#[test]
+fn commands_answer_as_the_blocking_ones_do() {
+    let server = Memcached::start();
+    block_on(async {
+        let client = AsyncClient::new(client_of(&[&server]));
+        assert_eq!(client.get("a").await.unwrap(), None);
+        assert!(client.set("a", "1", Expiration::NEVER).await.unwrap().is_stored());
+        assert_eq!(client.store(Mode::Add, Item::new("a", "2")).await.unwrap(), Stored::Exists);
+        assert_eq!(client.increment("a", 5).await.unwrap(), Some(6));
+        assert_eq!(client.decrement("a", 2).await.unwrap(), Some(4));
+        assert_eq!(client.get("a").await.unwrap().unwrap().data, "4");
+        assert!(client.touch("a", Duration::from_secs(60)).await.unwrap());
+        assert_eq!(client.gat("a", Expiration::NEVER).await.unwrap().unwrap().data, "4");
+        assert!(client.delete("a").await.unwrap());
+        assert!(!client.delete("a").await.unwrap());
+        assert_eq!(client.get("").await.unwrap_err().kind(), ErrorKind::InvalidInput);
+    });
+}
+
+#[test]
+fn a_thousand_gets_at_once_share_one_connection() {
+    let server = Memcached::start();
+    block_on(async {
+        let client = AsyncClient::new(client_of(&[&server]));
+        let keys: Vec<_> = (0..1000).map(|n| format!("key:{n}")).collect();
+        let items: Vec<_> = keys.iter().map(|key| Item::new(key, key)).collect();
+        assert!(client.set_multi(&items).await.into_iter().all(|stored| stored.unwrap().is_stored()));
+        let tasks: Vec<_> = keys
+            .iter()
+            .map(|key| {
+                let (client, key) = (client.clone(), key.clone());
+                tokio::spawn(async move { (client.get(&key).await, key) })
+            })
+            .collect();
+        for task in tasks {
+            let (value, key) = task.await.unwrap();
+            assert_eq!(value.unwrap().unwrap().data, key.as_bytes());
+        }
+        for (value, key) in client.get_multi(&keys).await.into_iter().zip(&keys) {
+            assert_eq!(value.unwrap().unwrap().data, key.as_bytes());
+        }
+        let mut observer = client_of(&[&server]);
+        let stats = observer.stats(0, "").unwrap();
+        let opened = stats.iter().find(|(name, _)| name == "curr_connections").unwrap();
+        // memcached counts listening sockets and the observer too; a connection a task would be a thousand.
+        assert!(String::from_utf8_lossy(&opened.1).parse::<u32>().unwrap() < 10, "{opened:?}");
+    });
+}
+
+#[test]
+fn large_values_pass_in_both_directions_at_once() {
+    let server = Memcached::start();
+    block_on(async {
+        let client = AsyncClient::new(client_of(&[&server]));
+        let value = vec![b'v'; 900_000];
+        let keys: Vec<_> = (0..20).map(|n| format!("large:{n}")).collect();
+        let items: Vec<_> = keys.iter().map(|key| Item::new(key, &value)).collect();
+        // More than the send limit in all: those that do not fit are refused, and say so.
+        for stored in client.set_multi(&items[..10]).await {
+            assert!(stored.unwrap().is_stored());
+        }
+        for found in client.get_multi(&keys[..10]).await {
+            assert_eq!(found.unwrap().unwrap().data, value);
+        }
+    });
+}
+
+#[test]
+fn a_dropped_future_leaves_the_connection_in_order() {
+    let server = Memcached::start();
+    block_on(async {
+        let client = AsyncClient::new(client_of(&[&server]));
+        for n in 0..200 {
+            let (key, value) = (format!("key:{n}"), format!("value {n}"));
+            assert!(client.set(&key, &value, Expiration::NEVER).await.unwrap().is_stored());
+            // Polled once, so that it is sent, and then dropped.
+            let dropped = format!("key:{}", n / 2);
+            let _ = tokio::time::timeout(Duration::ZERO, client.get(&dropped)).await;
+            assert_eq!(client.get(&key).await.unwrap().unwrap().data, value);
+        }
+    });
+}
+
+#[test]
+fn a_hung_server_ends_in_a_timeout_and_its_keys_go_elsewhere() {
+    let (a, b) = (Memcached::start(), Memcached::start());
+    block_on(async {
+        let client = AsyncClient::new(client_of(&[&a, &b])).with_timeout(Some(Duration::from_millis(200)));
+        let keys: Vec<_> = (0..100).map(|n| format!("key:{n}")).collect();
+        for key in &keys {
+            assert!(client.set(key, key, Expiration::NEVER).await.unwrap().is_stored());
+        }
+        b.pause();
+        let began = Instant::now();
+        let answers = client.get_multi(&keys).await;
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        let failed = answers.iter().filter(|answer| answer.is_err()).count();
+        assert!(failed > 0 && failed < keys.len(), "{failed}");
+        for (answer, key) in answers.into_iter().zip(&keys) {
+            match answer {
+                Ok(value) => assert_eq!(value.unwrap().data, key.as_bytes()),
+                Err(error) => assert_eq!((error.kind(), error.was_sent()), (ErrorKind::Timeout, true)),
+            }
+        }
+        // The connection dies by the dead timeout, the next handshake by its own; then every key answers.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while client.get_multi(&keys).await.iter().any(Result::is_err) {
+            assert!(Instant::now() < deadline, "keys of the hung server still fail");
+        }
+        b.resume();
+    });
+}
+
+#[test]
+fn a_killed_server_fails_what_was_sent_and_nothing_else() {
+    let (a, mut b) = (Memcached::start(), Memcached::start());
+    block_on(async {
+        let client = AsyncClient::new(client_of(&[&a, &b]));
+        let keys: Vec<_> = (0..100).map(|n| format!("key:{n}")).collect();
+        for key in &keys {
+            assert!(client.set(key, key, Expiration::NEVER).await.unwrap().is_stored());
+        }
+        b.kill();
+        for round in 0..3 {
+            for (answer, key) in client.get_multi(&keys).await.into_iter().zip(&keys) {
+                match answer {
+                    Ok(Some(value)) => assert_eq!(value.data, key.as_bytes()),
+                    Ok(None) => {}
+                    Err(error) => {
+                        assert!(round == 0 && error.kind() == ErrorKind::Unknown, "{round}: {error:?}")
+                    }
+                }
+            }
+        }
+    });
+}
