@@ -27,7 +27,10 @@ extern "C" {
 /* omcache_cdef.h declares time_t for readers that have no <time.h>. That declaration gets another name here: two of one
    name are no C99. Both are the same type. */
 #define time_t omcache_cdef_time_t
+/* Distributions are const; CFFI could not reach the three of the library if omcache_cdef.h said so. */
+#define omcache_dist_t const omcache_dist_t
 #include "omcache_cdef.h"
+#undef omcache_dist_t
 #undef time_t
 
 #ifdef __cplusplus

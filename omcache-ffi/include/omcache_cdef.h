@@ -89,8 +89,11 @@ typedef uint32_t (omc_ketama_point_hash_func)(const char *hostname, const char *
 /** Hashes a key. Must return (no longjmp), and must not use the handle. */
 typedef uint32_t (omc_ketama_key_hash_func)(const unsigned char *key, size_t key_len);
 
-/** How keys are spread over servers: a ring of points, and a key belongs to the first point at or above its hash. */
-typedef const struct omcache_dist_s {
+/**
+ * How keys are spread over servers: a ring of points, and a key belongs to the first point at or above its hash. To C
+ * programs, omcache.h makes the type const.
+ */
+typedef struct omcache_dist_s {
     int omcache_version;                         /**< OMCACHE_VERSION of the program that made the structure. */
     uint32_t points_per_server;                  /**< How often the point function is called for each server. */
     uint32_t entries_per_point;                  /**< How many hashes it makes at most. */

@@ -99,7 +99,7 @@ pub unsafe extern "C" fn omcache_server_version(
     size: usize,
     timeout_msec: i32,
 ) -> c_int {
-    if version.is_null() || size == 0 || timeout_msec == 0 || server_index < 0 {
+    if mc.is_null() || version.is_null() || size == 0 || timeout_msec == 0 || server_index < 0 {
         return ret::INVALID;
     }
     let mut request = omcache_req_t {

@@ -131,7 +131,12 @@ impl Handle {
             Err(_) => Instant::FAR_FUTURE,
         };
         self.driver.handle_time(op.now);
-        if op.submit && self.driver.cluster.has_handshake() && !self.driver.buffering() {
+        // A handshake may change where the requests go; without requests, it may be all that there is to do.
+        let looks = match op.submit {
+            true => self.driver.cluster.has_handshake() && !self.driver.buffering(),
+            false => op.request_count == 0,
+        };
+        if looks {
             // A failing poll is told by the wait that follows.
             if let Ok((Waited::Progress, now)) = self.driver.wait(op.now, Some(op.now)) {
                 op.now = now;

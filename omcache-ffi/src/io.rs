@@ -28,10 +28,8 @@ unsafe fn exchange(
         if count.is_null() { 0 } else { unsafe { count.read() } }
     };
     let given = read(req_count);
-    if mc.is_null()
-        || (submit && (reqs.is_null() || req_count.is_null()))
-        || (!values.is_null() && value_count.is_null())
-    {
+    let uncounted = (!reqs.is_null() && req_count.is_null()) || (!values.is_null() && value_count.is_null());
+    if mc.is_null() || uncounted || (submit && reqs.is_null()) {
         return ret::INVALID;
     }
     let awaits = !reqs.is_null() && given > 0;
@@ -171,6 +169,8 @@ pub unsafe extern "C" fn omcache_poll_fds(
             }));
             // Programs of 0.3's time do not know -1: where no timer runs, they are told the dead timeout.
             let left = handle.driver.time_left().unwrap_or(handle.driver.cluster.config().dead_timeout);
+            // What was read already, by this look or before a callback left by longjmp, is no matter of descriptors.
+            let left = if handle.driver.cluster.has_events() { Duration::ZERO } else { left };
             timeout = c_int::try_from(round_up(left)).unwrap_or(c_int::MAX);
             count = c_int::try_from(handle.poll_fds.len()).unwrap_or(c_int::MAX);
             fds = handle.poll_fds.as_mut_ptr();

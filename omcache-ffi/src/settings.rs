@@ -127,6 +127,8 @@ pub unsafe extern "C" fn omcache_set_response_callback(
 /// Sets the servers, sorted by host and port as strings.
 pub(crate) fn set_servers(handle: &mut Handle, mut servers: Vec<Server>) -> c_int {
     servers.sort_by(|a, b| (a.host(), a.port()).cmp(&(b.host(), b.port())));
+    // Nothing of a parent's is written, or shut down for it.
+    handle.driver.check_fork();
     match handle.driver.cluster.set_servers(servers) {
         Ok(()) => {
             let now = handle.driver.now();

@@ -135,9 +135,9 @@ START_TEST(calls_from_a_response_callback)
         seen_t seen = {0};
         ck_rc(OMCACHE_OK, omcache_set_response_callback(mc, nested_get, &seen));
         ck_outer(mc);
-        /* Each response of the outermost call asked for two more, one within the other. */
-        ck_assert_uint_ge(seen.nested, 2 * KEYS);
-        ck_assert_uint_ge(seen.count, 3 * KEYS);
+        /* The first response asked for one more, and that one for another; theirs were seen too. */
+        ck_assert_uint_ge(seen.nested, 2);
+        ck_assert_uint_eq(seen.count, KEYS + seen.nested);
     }
     ck_rc(OMCACHE_OK, omcache_set_response_callback(mc, NULL, NULL));
     ck_outer(mc);

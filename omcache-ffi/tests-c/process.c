@@ -52,7 +52,7 @@ static void use_inherited(omcache_t *mc, const server_t *servers)
     const unsigned char *data;
     size_t len;
     child_rc(OMCACHE_OK, omcache_get(mc, B("before"), &data, &len, NULL, NULL, 5000));
-    child_rc(0, len == 1 ? memcmp(data, "1", 1) : 1);
+    child_rc(0, len >= 1 ? memcmp(data, "1", 1) : 1);
     for (int i = 0; i < 100; i++)
         child_rc(OMCACHE_OK, omcache_set(mc, B("child"), B("2"), 0, 0, 0, 5000));
     child_rc(OMCACHE_OK, omcache_free(mc));
@@ -250,10 +250,10 @@ START_TEST(descriptors_above_1024)
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
     ck_assert_uint_gt(limit.rlim_cur, 1200);
+    server_t server = server_start();
     int fd = open("/dev/null", O_RDONLY), first = fd + 1;
     while (fd < 1100)
         ck_assert_int_ge(fd = dup(fd), 0);
-    server_t server = server_start();
     char list[200];
     snprintf(list, sizeof list, "%s,localhost:%d", server.address, server.port);
     omcache_t *mc = omcache_init();

@@ -247,6 +247,6 @@ impl Points {
 // Two to four cells a point leave less than nine cells of 100 crowded. A large ring makes do with
 // half as many: what is too large for a processor's cache costs more than a few crowded cells.
 fn cells_for(points: usize) -> usize {
-    const LARGE: usize = 1 << 16;
+    const LARGE: usize = 1 << 18;
     if points < LARGE { 2 * points } else { points }.next_power_of_two()
 }

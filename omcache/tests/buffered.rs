@@ -72,7 +72,10 @@ fn failures_are_named_by_their_tickets() {
     for ((command, expected), ticket) in queued.iter().zip(tickets) {
         let at = failures.iter().position(|(failed, _)| *failed == ticket);
         let found = at.map(|at| failures.remove(at).1);
-        let found = found.map(|error| (error.kind(), error.status().unwrap()));
+        let found = found.map(|error| {
+            assert!(servers.iter().any(|server| error.server() == Some(&*server.address())), "{error:?}");
+            (error.kind(), error.status().unwrap())
+        });
         assert_eq!(found, *expected, "{command:?}");
     }
     assert!(failures.is_empty(), "nothing else failed: {failures:?}");
@@ -232,6 +235,7 @@ fn a_flush_to_a_server_that_hangs_ends_at_the_timeout_and_the_next_tells() {
     assert_eq!(failures.len(), 1);
     assert_eq!((failures[0].0, failures[0].1.kind()), (ticket, ErrorKind::Unknown), "{failures:?}");
     assert!(failures[0].1.was_sent());
+    assert_eq!(failures[0].1.server(), Some(&*servers[0].address()));
 }
 
 #[test]

@@ -122,6 +122,7 @@ fn nothing_waits_for_a_server_that_hangs_or_a_name_that_is_looked_up() {
             if stuck.contains(&completion.ticket) {
                 let error = completion.result.unwrap_err();
                 assert_eq!((error.kind(), error.was_sent()), (ErrorKind::Unknown, true), "{error:?}");
+                assert_eq!(error.server(), Some(&*servers[0].address()));
                 assert!(start.elapsed() > ms(990) && start.elapsed() < ms(1500), "{:?}", start.elapsed());
                 failed.insert(completion.ticket);
             } else {

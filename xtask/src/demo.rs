@@ -3,7 +3,7 @@
 mod comeback;
 mod figures;
 mod load;
-mod memcached;
+pub(crate) mod memcached;
 mod outage;
 mod promises;
 mod results;

@@ -1,5 +1,6 @@
 //! The project's tasks, run as `cargo xtask <task>`; each task has a file of its own.
 
+mod abi;
 mod ci;
 mod demo;
 mod fuzz;
@@ -35,6 +36,8 @@ enum Task {
     Fuzz(fuzz::Options),
     /// Show the client at work on three servers, of which one dies and one hangs
     Demo(demo::Options),
+    /// Check the C library: symbols, headers, the last release's interface, programs built before it
+    Abi(abi::Options),
     /// Build the C library and install it with its headers
     Install(install::Options),
     /// Check the structure of the tree: layers, file headers, sizes, names, links
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Task::Ci(options) => ci::run(&workspace, &options),
         Task::Fuzz(options) => fuzz::run(&workspace, &options),
         Task::Demo(options) => demo::run(&options),
+        Task::Abi(options) => abi::run(&workspace, &options),
         Task::Install(options) => install::run(&workspace, &options),
         Task::Tidy => tidy::run(&workspace),
     });

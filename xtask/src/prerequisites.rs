@@ -17,6 +17,18 @@ pub(crate) struct Prerequisite {
 /// For the tests.
 pub(crate) const TESTS: &[Prerequisite] = &[Prerequisite { needs: "memcached", package: "memcached" }];
 
+/// For the checks of the C library.
+pub(crate) const ABI: &[Prerequisite] = &[
+    Prerequisite { needs: "abidiff", package: "abigail-tools" },
+    Prerequisite { needs: "clang", package: "clang" },
+    Prerequisite { needs: "g++", package: "g++" },
+    Prerequisite { needs: "memcached", package: "memcached" },
+    Prerequisite { needs: "pkg-config", package: "pkgconf" },
+    Prerequisite { needs: "python3", package: "python3-venv" },
+    Prerequisite { needs: "readelf", package: "binutils" },
+    Prerequisite { needs: "/usr/include/libmemcached/memcached.h", package: "libmemcached-dev" },
+];
+
 /// For the fuzz targets: the fuzzing runtime is C++.
 pub(crate) const FUZZING: &[Prerequisite] = &[Prerequisite { needs: "c++", package: "g++" }];
 

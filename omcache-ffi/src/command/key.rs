@@ -63,7 +63,9 @@ unsafe fn count(
     // SAFETY: as the caller promises.
     unsafe {
         let result = on_key(mc, opcode, key, (ptr::null(), 0), &extras, 0, &mut answer, timeout);
-        put(value, if result == ret::OK { answer.delta_value } else { 0 });
+        if result != ret::INVALID {
+            put(value, if result == ret::OK { answer.delta_value } else { 0 });
+        }
         result
     }
 }

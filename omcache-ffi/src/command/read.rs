@@ -34,6 +34,9 @@ unsafe fn read(
     // SAFETY: as the caller promises.
     unsafe {
         let result = on_key(mc, opcode, key, (ptr::null(), 0), extras, 0, &mut answer, timeout);
+        if result == ret::INVALID {
+            return result;
+        }
         if result != ret::OK {
             answer = bare_value(result);
         }
@@ -101,8 +104,15 @@ unsafe fn read_multi(
     timeout: i32,
 ) -> c_int {
     let null = keys.is_null() || key_lens.is_null() || reqs.is_null() || req_count.is_null();
+    let uncounted = !values.is_null() && value_count.is_null();
     // SAFETY: not NULL, and readable as the caller promises.
-    if mc.is_null() || null || unsafe { *req_count } < key_count {
+    if mc.is_null() || null || uncounted || unsafe { *req_count } < key_count {
+        return ret::INVALID;
+    }
+    // SAFETY: `at` is less than `key_count`, which the arrays hold.
+    let key_at = |at: usize| unsafe { key_of(*keys.add(at), *key_lens.add(at)) };
+    // All are looked at before anything is written.
+    if (0..key_count).any(|at| key_at(at).is_none()) {
         return ret::INVALID;
     }
     let mut extras: *const [u8; 4] = ptr::null();
@@ -121,15 +131,10 @@ unsafe fn read_multi(
         }
     }
     for at in 0..key_count {
-        // SAFETY: `at` is less than the arrays' lengths; the extras stay in the handle while the call is at work.
-        let (key, extras) = unsafe {
-            let extras: &[u8] = if extras.is_null() { &[] } else { &*extras.add(at) };
-            (key_of(*keys.add(at), *key_lens.add(at)), extras)
-        };
-        let Some(request) = key.and_then(|key| Parts { opcode, extras, key, ..Parts::default() }.request(-1))
-        else {
-            return ret::INVALID;
-        };
+        // SAFETY: one for each key; they stay in the handle while the call is at work.
+        let extras: &[u8] = if extras.is_null() { &[] } else { unsafe { &*extras.add(at) } };
+        let request = key_at(at).and_then(|key| Parts { opcode, extras, key, ..Parts::default() }.request(-1));
+        let Some(request) = request else { return ret::INVALID };
         // SAFETY: the array holds `key_count` requests.
         unsafe { reqs.add(at).write(request) };
     }

@@ -277,12 +277,14 @@ impl Client {
                 Event::Response(response) => response.opaque(),
                 Event::Settled(settled) => settled.opaque,
                 _ => {
-                    self.inbox.take(event, &mut self.driver.logger);
+                    let unnamed = self.inbox.take(event, &mut self.driver.logger);
+                    self.name_kept(unnamed);
                     continue;
                 }
             };
             let Some(place) = batch.place(opaque) else {
-                self.inbox.take(event, &mut self.driver.logger);
+                let unnamed = self.inbox.take(event, &mut self.driver.logger);
+                self.name_kept(unnamed);
                 continue;
             };
             let (result, server) = match event {

@@ -40,6 +40,13 @@ impl Abandoned {
     }
 }
 
+/// A failure that was kept last, whose server is not named yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unnamed {
+    pub(super) server: usize,
+    quiet: bool,
+}
+
 /// What came for others than the caller at hand.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
@@ -60,44 +67,61 @@ impl Inbox {
         self.abandoned.0.clear();
     }
 
-    /// Takes an event that is not the caller's.
-    pub(super) fn take(&mut self, event: Event<'_>, logger: &mut Logger) {
+    /// Takes an event that is not the caller's. A failure that it leaves wants its server's name.
+    #[must_use]
+    pub(super) fn take(&mut self, event: Event<'_>, logger: &mut Logger) -> Option<Unnamed> {
         match event {
             Event::Response(response) => {
-                let opaque = response.opaque();
+                let (opaque, server) = (response.opaque(), response.server());
                 // STAT has many responses.
                 let is_last = response.header().opcode != Opcode::STAT || response.packet().ends_stat();
                 if self.abandoned.take(opaque, is_last) {
                     logger.log(Level::Debug, format_args!("a late answer to request {opaque} is dropped"));
-                    return;
+                    return None;
                 }
                 let quiet = response.header().opcode.is_quiet();
                 let reply = command::reply(response);
-                self.finish(Ticket(opaque), quiet, reply);
+                self.finish(Ticket(opaque), quiet, reply).then_some(Unnamed { server, quiet })
             }
             Event::Settled(settled) => {
                 let quiet = settled.opcode.is_quiet();
                 if self.abandoned.take(settled.opaque, true) || (quiet && settled.outcome == Outcome::Silent)
                 {
-                    return;
+                    return None;
                 }
-                if let Some(error) = Error::from_outcome(settled.outcome) {
-                    self.finish(Ticket(settled.opaque), quiet, Err(error));
-                }
+                let error = Error::from_outcome(settled.outcome)?;
+                self.finish(Ticket(settled.opaque), quiet, Err(error));
+                settled.server.map(|server| Unnamed { server, quiet })
             }
-            Event::Server(event) => logger.change(&event),
-            _ => {}
+            Event::Server(event) => {
+                logger.change(&event);
+                None
+            }
+            _ => None,
         }
     }
 
-    fn finish(&mut self, ticket: Ticket, quiet: bool, result: Result<command::Reply, Error>) {
+    /// True where it is a failure.
+    fn finish(&mut self, ticket: Ticket, quiet: bool, result: Result<command::Reply, Error>) -> bool {
         if !quiet {
+            let failed = result.is_err();
             self.completions.push_back(Completion { ticket, result });
-            return;
+            return failed;
         }
-        match result {
-            Err(error) => self.failures.push((ticket, error)),
-            Ok(reply) => self.failures.extend(command::quiet_refusal(&reply).map(|error| (ticket, error))),
+        let error = result.map_or_else(Some, |reply| command::quiet_refusal(&reply));
+        let failed = error.is_some();
+        self.failures.extend(error.map(|error| (ticket, error)));
+        failed
+    }
+
+    /// Names the server of the failure that was kept last.
+    pub(super) fn name(&mut self, unnamed: Unnamed, server: String) {
+        let error = match unnamed.quiet {
+            true => self.failures.last_mut().map(|(_, error)| error),
+            false => self.completions.back_mut().and_then(|completion| completion.result.as_mut().err()),
+        };
+        if let Some(error) = error {
+            *error = std::mem::replace(error, Error::timeout(true)).with_server(server);
         }
     }
 }

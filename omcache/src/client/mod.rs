@@ -15,7 +15,7 @@ use std::time::Duration;
 use omcache_conn::{Cluster, Event, Instant, Response, SubmitError, Target};
 use omcache_proto::Request;
 
-use self::inbox::Inbox;
+use self::inbox::{Inbox, Unnamed};
 use crate::driver::{Driver, Waited};
 use crate::error::{Error, ErrorKind};
 
@@ -119,7 +119,8 @@ impl Client {
 
     fn take_events(&mut self) {
         while let Some(event) = self.driver.cluster.poll_event() {
-            self.inbox.take(event, &mut self.driver.logger);
+            let unnamed = self.inbox.take(event, &mut self.driver.logger);
+            self.name_kept(unnamed);
         }
     }
 
@@ -191,7 +192,10 @@ impl Client {
                         let error = Error::from_outcome(settled.outcome).unwrap_or(Error::timeout(true));
                         return Err(self.name_server(error, settled.server));
                     }
-                    other => self.inbox.take(other, &mut self.driver.logger),
+                    other => {
+                        let unnamed = self.inbox.take(other, &mut self.driver.logger);
+                        self.name_kept(unnamed);
+                    }
                 }
             }
             now = match self.pause(now, deadline) {
@@ -247,6 +251,16 @@ impl Client {
         match error.kind() {
             ErrorKind::Timeout => Error::timeout(taken_back < unsettled),
             _ => error,
+        }
+    }
+
+    /// Names the server of a failure that was kept for others.
+    #[inline]
+    fn name_kept(&mut self, unnamed: Option<Unnamed>) {
+        if let Some(unnamed) = unnamed {
+            if let Some(server) = self.driver.cluster.server(unnamed.server) {
+                self.inbox.name(unnamed, server.to_string());
+            }
         }
     }
 

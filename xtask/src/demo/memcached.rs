@@ -16,7 +16,7 @@ const KEEPER: &str = r#"trap '' HUP INT TERM; "$@" & echo $!; exec 2>/dev/null; 
 const START_LIMIT: Duration = Duration::from_secs(5);
 
 /// A running memcached. Dropping it ends it.
-pub(super) struct Memcached {
+pub(crate) struct Memcached {
     keeper: Child,
     /// Open as long as memcached is to live.
     input: Option<ChildStdin>,
@@ -26,12 +26,12 @@ pub(super) struct Memcached {
 
 impl Memcached {
     /// The program, where it is installed.
-    pub(super) fn installed() -> Option<PathBuf> {
+    pub(crate) fn installed() -> Option<PathBuf> {
         which::which("memcached").ok()
     }
 
     /// Starts it on this port of the loopback address; the kernel chooses one where none is given.
-    pub(super) fn start(program: &Path, port: Option<u16>) -> Result<Self> {
+    pub(crate) fn start(program: &Path, port: Option<u16>) -> Result<Self> {
         let directory = tempfile::tempdir().context("making a temporary directory")?;
         let port_file = directory.path().join("port");
         let port = port.map_or("-1".to_owned(), |port| port.to_string());
@@ -58,12 +58,12 @@ impl Memcached {
     }
 
     /// Where it listens.
-    pub(super) fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
     /// Ends it without warning, and returns when it is gone.
-    pub(super) fn kill(&mut self) -> Result<()> {
+    pub(crate) fn kill(&mut self) -> Result<()> {
         self.signal(Signal::KILL)?;
         self.bury();
         Ok(())
