@@ -158,8 +158,8 @@ const char *omcache_strerror(int rc);
 const char *omcache_library_version(void);
 
 /**
- * Returns the text of the last failure on a handle, with the value or server that it was about; empty where there was
- * none. Valid until the next call with the handle. Since OMcache 1.0.
+ * Returns the text of the last failure on a handle, which tells more than its code; empty where there was none. Valid
+ * until the next call with the handle. Since OMcache 1.0.
  */
 const char *omcache_last_error(omcache_t *mc);
 
@@ -294,8 +294,8 @@ int omcache_command_status(omcache_t *mc, omcache_req_t *req, int32_t timeout_ms
  * With the requests of an omcache_command() that returned OMCACHE_AGAIN, waits for these; reqs and *req_count as that
  * call left them, results as there. OMCACHE_INVALID: they are not being waited for.
  *
- * With reqs NULL, goes on until nothing is pending (OMCACHE_OK) or time is over (OMCACHE_AGAIN); responses go to
- * values, which may be NULL.
+ * With reqs NULL, goes on until nothing is pending (OMCACHE_OK) or time is over (OMCACHE_AGAIN). It stores no values:
+ * responses reach the response callback, and those of requests that are waited for are kept for their next call.
  */
 int omcache_io(omcache_t *mc, omcache_req_t *reqs, size_t *req_count, omcache_value_t *values, size_t *value_count,
                int32_t timeout_msec);
@@ -324,7 +324,8 @@ int omcache_server_status(omcache_t *mc, int server_index, omcache_server_status
 
 /**
  * Asks a server for its version and writes it, NUL-terminated and cut to size bytes, to version; on failure an empty
- * string. Waits, so timeout_msec must not be 0. OMCACHE_NO_SERVERS: the server does not answer. Since OMcache 1.0.
+ * string. Waits, so timeout_msec must not be 0. OMCACHE_NO_SERVERS: it does not answer, or there is no such index.
+ * Since OMcache 1.0.
  */
 int omcache_server_version(omcache_t *mc, int server_index, char *version, size_t size, int32_t timeout_msec);
 

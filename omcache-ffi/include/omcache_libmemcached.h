@@ -3,8 +3,8 @@
  *
  *     #include <omcache_libmemcached.h>      instead of      #include <libmemcached/memcached.h>
  *
- * and link with -lomcache. Everything here is a macro or a static function: libomcache.so.0 has no memcached_ symbol, so
- * that it can be loaded beside libmemcached. Parameters are libmemcached's; results are omcache_ret_t values.
+ * and link with -lomcache. Everything here is a macro or a static function: libomcache.so.0 has no memcached_ symbol,
+ * so that it can be loaded beside libmemcached. Parameters are libmemcached's; results are omcache_ret_t values.
  *
  * What differs: keys are spread by omcache_dist_libmemcached_ketama from the start; handles are set up with
  * omcache_set_...() instead of behaviours; many values are read with omcache_get_multi() and statistics with
@@ -76,7 +76,7 @@ static inline const unsigned char *omc_cc_to_cuc(const char *text)
 
 /* ---- Handles ---- */
 
-/** Returns a new handle, to be freed with memcached_free(). A handle has no place of the program's own: mc is ignored. */
+/** Returns a new handle, to be freed with memcached_free(); always in memory of the library's: mc is ignored. */
 static inline memcached_st *memcached_create(memcached_st *mc)
 {
     (void) mc;
@@ -200,8 +200,8 @@ static inline memcached_return_t memcached_flush(memcached_st *mc, time_t expira
 /* ---- Commands on a key ---- */
 
 /**
- * Returns the value of a key, with a NUL behind it, in memory that the program frees with free(); NULL where there is no
- * value, and *error tells why. value_length, flags and error may be NULL.
+ * Returns the value of a key, with a NUL behind it, in memory that the program frees with free(); NULL where there is
+ * no value, and *error tells why. value_length, flags and error may be NULL.
  */
 static inline char *memcached_get(memcached_st *mc, const char *key, size_t key_length, size_t *value_length,
                                   uint32_t *flags, memcached_return_t *error)

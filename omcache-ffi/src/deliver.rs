@@ -6,7 +6,7 @@ use std::ptr;
 
 use omcache::Bytes;
 use omcache::driver::Level;
-use omcache::driver::conn::{Event, Response};
+use omcache::driver::conn::{Event, Outcome, Response};
 use omcache::driver::proto::binary::Opcode;
 
 use crate::handle::Handle;
@@ -90,6 +90,18 @@ fn value_of(response: &Response<'_>) -> omcache_value_t {
     }
 }
 
+/// How a request ended without an answer to look at.
+fn told(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::NotSent(failure) => format!("was not sent: {failure}"),
+        Outcome::Unknown(failure) => format!("was sent and not answered: {failure}"),
+        Outcome::ResponseTooLarge { len, limit, .. } => {
+            format!("was answered with {len} bytes, of which at most {limit} are received")
+        }
+        _ => "has ended".to_owned(),
+    }
+}
+
 impl Handle {
     /// Takes the next event. The outer option is none where there is no event; the inner one is a response, for the
     /// program's response callback.
@@ -114,8 +126,11 @@ impl Handle {
             Event::Settled(settled) => {
                 let value = ret::of_outcome(&settled.outcome).map(bare_value);
                 if let Some(value) = value {
-                    let (opcode, outcome) = (settled.opcode, &settled.outcome);
-                    self.note_error(value.status, &format_args!("{opcode:?} failed: {outcome:?}"));
+                    let server = settled.server.and_then(|server| self.driver.cluster.server(server));
+                    let place = server.map(|server| format!(" at [{}:{}]", server.host(), server.port()));
+                    let (opcode, place, told) =
+                        (settled.opcode, place.unwrap_or_default(), told(&settled.outcome));
+                    self.note_error(value.status, &format_args!("{opcode:?}{place} {told}"));
                 }
                 self.settle(op, settled.opaque, value, true);
                 Some(None)

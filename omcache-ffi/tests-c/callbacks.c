@@ -118,7 +118,9 @@ static void ck_outer(omcache_t *mc)
     ck_assert(reqc == 0 && valc == KEYS);
     unsigned all = 0;
     for (size_t i = 0; i < valc; i++) {
-        int number = atoi((const char *)values[i].key + 4);
+        char key[16];
+        snprintf(key, sizeof key, "%.*s", (int)values[i].key_len, (const char *)values[i].key);
+        int number = atoi(key + 4);
         ck_assert(number >= 0 && number < KEYS);
         all |= 1U << number;
         fill(value, number);

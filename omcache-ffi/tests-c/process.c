@@ -11,7 +11,10 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 
-#if defined(__SANITIZE_ADDRESS__)
+#ifndef __has_feature
+#define __has_feature(name) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
 #include <sanitizer/lsan_interface.h>
 #else
 #define __lsan_do_recoverable_leak_check() 0

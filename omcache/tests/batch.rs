@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use memcached::Memcached;
 use memcached::deadline::{ms, until, within};
-use memcached::keys::ring_order;
+use memcached::keys::{key_of, ring_order};
 use omcache::{Client, ClientBuilder, ErrorKind, Expiration, Item, Mode, Stored};
 
 const NEVER: Expiration = Expiration::NEVER;
@@ -122,22 +122,23 @@ fn a_key_may_come_twice() {
 fn duplicates_keep_their_order_in_a_send_buffer_that_is_full() {
     let servers = Memcached::start_many::<2>();
     let mut client = builder(&servers).send_limit(8 * 1024).socket_buffer(4096).build().unwrap();
-    // Long values and short ones by turns: a short one may not overtake a long one that found no room.
+    // Long values and short ones by turns: a short one may not overtake a long one that found no room. Where a batch
+    // ends decides which ones could.
     let long = "x".repeat(6000);
-    let pairs: Vec<(String, String)> = (0..4000)
-        .map(|n| {
-            (format!("key{}", n / 2 % 50), if n % 2 == 0 { format!("{n} {long}") } else { n.to_string() })
-        })
-        .collect();
-    let items: Vec<Item<'_>> = pairs.iter().map(|(key, value)| Item::new(key, value)).collect();
-    for stored in client.set_multi(&items) {
-        assert!(stored.unwrap().is_stored());
-    }
-    let last: HashMap<&String, &String> = pairs.iter().map(|(key, value)| (key, value)).collect();
-    for (key, value) in last {
-        let found = client.get(key).unwrap().unwrap().data;
-        let found = String::from_utf8_lossy(&found[..found.len().min(20)]).into_owned();
-        assert!(found == **value, "{key}: {found} in place of {value}");
+    for count in (3000..3512).step_by(50) {
+        let value = |n: usize| if n % 2 == 0 { format!("{n} {long}") } else { n.to_string() };
+        let pairs: Vec<(String, String)> =
+            (0..count).map(|n| (format!("key{}", n / 2 % 50), value(n))).collect();
+        let items: Vec<Item<'_>> = pairs.iter().map(|(key, value)| Item::new(key, value)).collect();
+        for stored in client.set_multi(&items) {
+            assert!(stored.unwrap().is_stored());
+        }
+        let last: HashMap<&String, &String> = pairs.iter().map(|(key, value)| (key, value)).collect();
+        for (key, value) in last {
+            let found = client.get(key).unwrap().unwrap().data;
+            let found = String::from_utf8_lossy(&found[..found.len().min(20)]).into_owned();
+            assert!(found == **value, "{key}: {found} in place of {value}");
+        }
     }
 }
 
@@ -371,13 +372,17 @@ fn a_server_killed_in_the_middle_of_a_batch_gives_no_wrong_value() {
 
 #[test]
 fn the_timeout_holds_while_answers_stream_in() {
-    let servers = Memcached::start_many::<1>();
+    let servers = Memcached::start_many::<4>();
     let mut client = builder(&servers).timeout(Duration::from_secs(5)).build().unwrap();
     let value = vec![7; 1_000_000];
-    assert!(client.set("large", &value, NEVER).unwrap().is_stored());
+    let large: Vec<String> = (0..4).map(|server| key_of(&client, server)).collect();
+    for key in &large {
+        assert!(client.set(key, &value, NEVER).unwrap().is_stored());
+    }
+    // From all four at once, so that there is always something to read.
+    let keys: Vec<&String> = (0..8000).map(|n| &large[n % 4]).collect();
     client.set_timeout(Some(ms(100)));
-    let keys = vec!["large"; 10_000];
-    let results = within(ms(1500), "a batch of 10 GB with a timeout of 100 ms", || client.get_multi(&keys));
+    let results = within(ms(800), "a batch of 8 GB with a timeout of 100 ms", || client.get_multi(&keys));
     let (mut got, mut late) = (0, 0);
     for result in results {
         match result {

@@ -79,7 +79,9 @@ fn a_list_that_can_not_be_read_changes_nothing() {
     for wrong in ["[::1", "host:1:2", "mc1:", "mc1,:11211"] {
         let error = client.set_servers(wrong).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
-        assert!(std::error::Error::source(&error).is_some_and(|source| source.to_string().contains("server")));
+        assert!(
+            std::error::Error::source(&error).is_some_and(|source| source.to_string().contains("server"))
+        );
     }
     assert_eq!((client.server_count(), client.fingerprint()), (2, fingerprint));
     assert_eq!(client.get(&key).unwrap().unwrap().data, "value");

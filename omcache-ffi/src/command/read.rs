@@ -133,7 +133,8 @@ unsafe fn read_multi(
     for at in 0..key_count {
         // SAFETY: one for each key; they stay in the handle while the call is at work.
         let extras: &[u8] = if extras.is_null() { &[] } else { unsafe { &*extras.add(at) } };
-        let request = key_at(at).and_then(|key| Parts { opcode, extras, key, ..Parts::default() }.request(-1));
+        let request =
+            key_at(at).and_then(|key| Parts { opcode, extras, key, ..Parts::default() }.request(-1));
         let Some(request) = request else { return ret::INVALID };
         // SAFETY: the array holds `key_count` requests.
         unsafe { reqs.add(at).write(request) };

@@ -257,10 +257,10 @@ impl Client {
     /// Names the server of a failure that was kept for others.
     #[inline]
     fn name_kept(&mut self, unnamed: Option<Unnamed>) {
-        if let Some(unnamed) = unnamed {
-            if let Some(server) = self.driver.cluster.server(unnamed.server) {
-                self.inbox.name(unnamed, server.to_string());
-            }
+        if let Some(unnamed) = unnamed
+            && let Some(server) = self.driver.cluster.server(unnamed.server)
+        {
+            self.inbox.name(unnamed, server.to_string());
         }
     }
 

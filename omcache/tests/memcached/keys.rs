@@ -18,7 +18,7 @@ pub(crate) fn key_of(client: &Client, server: usize) -> String {
 
 /// The order in which libmemcached's ketama offers these servers to a key.
 pub(crate) fn ring_order(servers: &[Memcached], key: &str) -> Vec<usize> {
-    let ports: Vec<String> = servers.iter().map(|server| server.port().to_string()).collect();
-    let servers: Vec<_> = ports.iter().map(|port| Server::new("127.0.0.1", port)).collect();
+    let places: Vec<(String, String)> = servers.iter().map(Memcached::place).collect();
+    let servers: Vec<_> = places.iter().map(|(host, port)| Server::new(host, port)).collect();
     Continuum::new(&Named::Ketama, &servers).unwrap().walk(key.as_bytes()).collect()
 }

@@ -149,6 +149,14 @@ impl Memcached {
         }
     }
 
+    /// Host and port, as distributions have them.
+    pub(crate) fn place(&self) -> (String, String) {
+        match &self.place {
+            Place::Tcp(port) => ("127.0.0.1".to_owned(), port.to_string()),
+            Place::Unix(path) => (path.to_str().unwrap().to_owned(), "0".to_owned()),
+        }
+    }
+
     /// The process's number.
     pub(crate) fn pid(&self) -> u32 {
         self.child.as_ref().expect("it runs").id()

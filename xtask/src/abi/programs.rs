@@ -88,20 +88,26 @@ pub(super) fn check_static(place: &Place, prefix: &Path) -> Result<()> {
     run(Path::new(""), &program, &[&servers.list()])
 }
 
-/// What the guide shows of C stands in the examples, word for word.
+/// What the guide shows of C stands in the examples, line for line but for the indentation.
 pub(super) fn check_guide(place: &Place, guide: &Path) -> Result<()> {
-    let sources = examples(place)?.iter().map(|path| read(path)).collect::<Result<Vec<_>>>()?;
+    let sources = examples(place)?;
+    let sources = sources.iter().map(|path| Ok(flush_left(&read(path)?))).collect::<Result<Vec<_>>>()?;
     let guide = read(guide)?;
     let blocks: Vec<_> = c_blocks(&guide).collect();
     if blocks.is_empty() {
         bail!("the guide shows no C");
     }
     for block in blocks {
-        if !sources.iter().any(|source| source.contains(block)) {
+        if !sources.iter().any(|source| source.contains(&flush_left(block))) {
             bail!("the guide shows what is in no example:\n{block}");
         }
     }
     Ok(())
+}
+
+/// The lines between line feeds and without indentation.
+fn flush_left(text: &str) -> String {
+    text.lines().fold("\n".to_owned(), |text, line| text + line.trim_start() + "\n")
 }
 
 fn c_blocks(text: &str) -> impl Iterator<Item = &str> {
@@ -192,5 +198,7 @@ mod tests {
     fn blocks_of_c_are_found_in_the_guide() {
         let guide = "# A\n\n```c\nint a;\nint b;\n```\n\n```sh\ncc\n```\n\n```c\nint c;\n```\n";
         assert_eq!(c_blocks(guide).collect::<Vec<_>>(), ["int a;\nint b;", "int c;"]);
+        assert!(flush_left("{\n    int a;\n}\n").contains(&flush_left("int a;\n}")));
+        assert!(!flush_left("    int aa;\n").contains(&flush_left("int a;")));
     }
 }
