@@ -2,6 +2,9 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
+#[cfg(test)]
+mod tests;
+
 /// What one read is offered at least, in bytes.
 const MIN_SPACE: usize = 16 * 1024;
 /// A fresh receive chunk, in bytes.
@@ -155,6 +158,22 @@ impl Outgoing {
         tail
     }
 
+    /// Cuts out `count` bytes that are not sent, with `behind` bytes behind them; the shorter side moves.
+    pub(crate) fn cut(&mut self, count: usize, behind: usize, pool: &mut Pool) {
+        let end = self.buffer.len().saturating_sub(behind);
+        let start = end.saturating_sub(count).max(self.sent);
+        if start - self.sent <= behind {
+            self.buffer.copy_within(self.sent..start, self.sent + (end - start));
+            self.sent += end - start;
+        } else {
+            self.buffer.copy_within(end.., start);
+            self.buffer.truncate(start + behind);
+        }
+        if self.is_empty() {
+            self.clear(pool);
+        }
+    }
+
     /// Drops everything, memory included.
     pub(crate) fn forget(&mut self) {
         *self = Self::default();
@@ -217,6 +236,21 @@ impl Incoming {
         }
         self.filled += count;
         self.pos += std::mem::take(&mut self.skip);
+    }
+
+    /// Whether nothing waits to be decoded, or to be thrown away.
+    #[inline]
+    pub(crate) fn is_done(&self) -> bool {
+        self.pos == self.filled && self.skip == 0
+    }
+
+    /// The `count` bytes that were just read into [`Incoming::space`], where nothing stands before them.
+    #[inline]
+    pub(crate) fn just_read(&self, count: usize) -> Option<&[u8]> {
+        if !self.is_done() {
+            return None;
+        }
+        self.buffer.get(self.filled..self.filled + count)
     }
 
     /// Notes that the message at hand lacks `count` bytes.

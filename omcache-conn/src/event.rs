@@ -188,8 +188,8 @@ impl Response<'_> {
         }
     }
 
-    /// The value, without copying: it keeps the receive chunk it lies in (64 KiB, or the value's own length where that
-    /// is more) alive as long as it lives.
+    /// The value, without copying: it keeps the receive chunk it lies in (64 KiB, or up to twice the value's own length
+    /// where that is more) alive as long as it lives.
     #[must_use]
     pub fn into_value(self) -> Bytes {
         let len = self.header.value_len();

@@ -87,6 +87,12 @@ impl InFlight {
         self.fifo.front()
     }
 
+    /// The first, where there is no other.
+    #[inline]
+    pub(crate) fn only(&self) -> Option<&Entry> {
+        self.fifo.front().filter(|_| self.fifo.len() == 1)
+    }
+
     /// Looks for the request that a response with this opaque answers. Only quiet ones may stand before it, and of the
     /// stream's last `unsent` bytes, which are not sent, nothing can be answered.
     #[inline]
@@ -143,6 +149,47 @@ impl InFlight {
         (count, total)
     }
 
+    /// Looks for a request that lies wholly in the last `unsent` bytes of the stream: its place, and the bytes behind
+    /// it. From both ends, as those who give up do so in order.
+    pub(crate) fn find_unsent(&self, opaque: u32, unsent: usize) -> Option<(usize, usize)> {
+        let is_it = |entry: &Entry| entry.opaque == opaque && entry.origin != Origin::Internal;
+        let (mut first, mut last) = (0, self.fifo.len());
+        let (mut ahead, mut behind) = (self.bytes, 0);
+        while first < last {
+            let entry = self.fifo.get(first)?;
+            let rest = ahead - entry.len as usize;
+            if is_it(entry) {
+                return (ahead <= unsent).then_some((first, rest));
+            }
+            (first, ahead) = (first + 1, rest);
+            last -= 1;
+            let entry = self.fifo.get(last)?;
+            let longer = behind + entry.len as usize;
+            if longer > unsent {
+                return None;
+            }
+            if is_it(entry) {
+                return Some((last, behind));
+            }
+            behind = longer;
+        }
+        None
+    }
+
+    /// Takes out the entry at this place.
+    pub(crate) fn remove(&mut self, at: usize) -> Option<Entry> {
+        let run = self.fifo.len() - self.quiet_run;
+        let entry = self.fifo.remove(at)?;
+        self.bytes -= entry.len as usize;
+        if !entry.opcode.is_quiet() {
+            self.loud -= 1;
+        }
+        if at + 1 >= run {
+            self.count_quiet_run();
+        }
+        Some(entry)
+    }
+
     /// The last `count` entries, the last one first.
     pub(crate) fn last(&self, count: usize) -> impl Iterator<Item = &Entry> {
         self.fifo.iter().rev().take(count)
@@ -158,6 +205,10 @@ impl InFlight {
     fn recount(&mut self) {
         self.bytes = self.fifo.iter().map(|entry| entry.len as usize).sum();
         self.loud = self.fifo.iter().filter(|entry| !entry.opcode.is_quiet()).count();
+        self.count_quiet_run();
+    }
+
+    fn count_quiet_run(&mut self) {
         self.quiet_run = self.fifo.iter().rev().take_while(|entry| entry.opcode.is_quiet()).count();
     }
 }
@@ -213,6 +264,33 @@ mod tests {
         assert_eq!((fifo.loud(), fifo.quiet_run()), (0, 1));
         fifo.push(entry(4, Opcode::NOOP));
         assert_eq!(fifo.quiet_run(), 0);
+    }
+
+    #[test]
+    fn one_that_is_not_sent_is_found_from_both_ends_and_taken_out() {
+        let mut fifo = InFlight::default();
+        let opcodes = [Opcode::GETQ, Opcode::GET, Opcode::GETQ, Opcode::NOOP, Opcode::SETQ, Opcode::SETQ];
+        for (opaque, opcode) in (0..).zip(opcodes) {
+            fifo.push(Entry { opaque, len: 10 + opaque, opcode, origin: Origin::Key });
+        }
+        // Lengths 10 to 15; the last four have 54 bytes.
+        for (opaque, expected) in [(0, None), (1, None), (2, Some((2, 42))), (3, Some((3, 29))), (5, Some((5, 0)))] {
+            assert_eq!(fifo.find_unsent(opaque, 54), expected, "{opaque}");
+        }
+        assert_eq!((fifo.find_unsent(2, 53), fifo.find_unsent(9, 75)), (None, None));
+        assert_eq!(fifo.find_unsent(0, 75), Some((0, 65)));
+        assert_eq!((fifo.loud(), fifo.quiet_run()), (2, 2));
+        let mut take = |at, expected: u32| {
+            assert_eq!(fifo.remove(at).map(|entry| entry.opaque), Some(expected));
+            (fifo.loud(), fifo.quiet_run(), fifo.bytes)
+        };
+        assert_eq!(take(4, 4), (2, 1, 61));
+        assert_eq!(take(0, 0), (2, 1, 51));
+        assert_eq!(take(2, 3), (1, 2, 38), "two runs become one");
+        assert_eq!(take(0, 1), (0, 2, 27));
+        assert_eq!(take(1, 5), (0, 1, 12));
+        fifo.disown_front();
+        assert_eq!(fifo.find_unsent(2, 12), None, "it is nobody's any more");
     }
 
     #[test]

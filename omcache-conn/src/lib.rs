@@ -54,10 +54,15 @@ mod instant;
 mod server;
 mod shared;
 
-pub use cluster::{Cluster, Interest, Target, Transmit};
+pub use cluster::{Cluster, Interest, LoneAnswer, Target, Transmit};
 pub use config::Config;
 pub use connection::{ConnectionId, Health, ServerStatus};
 pub use error::{Failure, ProtocolError, SubmitError};
 pub use event::{Action, Event, LookupId, Outcome, Response, ServerChange, ServerEvent, Settled};
 pub use instant::Instant;
 pub use server::{Address, Endpoint, ParseServerError, Server, parse_server_list};
+
+/// Runs the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,4 +1,5 @@
 //! Random sequences of operations on a cluster in a simulated world.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod sim;
 

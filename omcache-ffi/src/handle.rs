@@ -320,3 +320,6 @@ pub unsafe extern "C" fn omcache_free(mc: *mut omcache_t) -> c_int {
         ret::OK
     })
 }
+
+#[cfg(test)]
+mod wrap_tests;

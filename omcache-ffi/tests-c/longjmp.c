@@ -217,31 +217,6 @@ static int get_large(omcache_t *mc)
     return omcache_get(mc, B("large"), NULL, NULL, NULL, NULL, -1);
 }
 
-/* What the calls after a jump leave behind stays bounded, wherever on the stack they are made. */
-START_TEST(calls_from_elsewhere_on_the_stack)
-{
-    server_t server = server_start();
-    omcache_t *mc = handle_of(&server, 1);
-    static char large[50000];
-    memset(large, 'l', sizeof large - 1);
-    ck_rc(OMCACHE_OK, omcache_set(mc, B("a"), B("1"), 0, 0, 0, -1));
-    ck_rc(OMCACHE_OK, omcache_set(mc, B("large"), B(large), 0, 0, 0, -1));
-    ck_rc(OMCACHE_OK, omcache_set_response_callback(mc, jump_from_response, NULL));
-    for (int levels = 0; levels < 40; levels += 13) {
-        jumps_left = 1;
-        if (!setjmp(away))
-            deeper(mc, one_get, 20);
-        ck_assert_int_eq(jumps_left, 0);
-        ck_rc(OMCACHE_OK, deeper(mc, get_large, levels));
-        size_t before = mallinfo2().uordblks;
-        for (int i = 0; i < 200; i++)
-            ck_rc(OMCACHE_OK, deeper(mc, get_large, levels));
-        ck_assert_uint_le(mallinfo2().uordblks, before + 20 * sizeof large);
-        works(mc);
-    }
-    omcache_free(mc);
-}
-
 Suite *longjmp_suite(void)
 {
     const TTest *const tests[] = {out_of_a_response_callback,
@@ -249,7 +224,6 @@ Suite *longjmp_suite(void)
                                   out_of_the_first_connect,
                                   out_of_nested_calls,
                                   out_of_the_inner_call_alone,
-                                  calls_from_elsewhere_on_the_stack,
                                   NULL};
     return suite_of("longjmp", tests, 20);
 }

@@ -53,6 +53,7 @@ Suite *distribution_suite(void);
 Suite *event_loop_suite(void);
 Suite *extras_suite(void);
 Suite *failover_suite(void);
+Suite *libmemcached_suite(void);
 Suite *limits_suite(void);
 Suite *longjmp_suite(void);
 Suite *process_suite(void);

@@ -18,7 +18,7 @@ use crate::steps::Steps;
 use crate::workspace::Workspace;
 
 /// What to do.
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 pub(crate) struct Options {
     /// Take the interface as it is now for that of the last release, and check nothing
     #[arg(long)]

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use crate::abi;
 use crate::fuzz;
 use crate::prerequisites;
 use crate::process;
@@ -50,6 +51,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     steps.run("benches compile", || {
         cargo(&["bench", "--workspace", "--all-features", "--bench", "*", "--no-run"])
     });
+    steps.run("C interface", || abi::run(workspace, &abi::Options::default()));
     match fuzz::targets(root) {
         Ok(targets) => {
             for target in targets {

@@ -23,10 +23,10 @@ pub(crate) struct Options {
     /// The directory that the others are below
     #[arg(long)]
     prefix: PathBuf,
-    /// The directory of the libraries, <PREFIX>/lib where it is not given
+    /// The directory of the libraries; `lib` below the prefix where it is not given
     #[arg(long)]
     libdir: Option<PathBuf>,
-    /// The directory of the headers, <PREFIX>/include where it is not given
+    /// The directory of the headers; `include` below the prefix where it is not given
     #[arg(long)]
     includedir: Option<PathBuf>,
     /// A directory that stands for the root of the file system during installation, for making packages

@@ -1,10 +1,12 @@
 //! The project's tasks, run as `cargo xtask <task>`; each task has a file of its own.
 
 mod abi;
+mod c_tests;
 mod ci;
 mod demo;
 mod fuzz;
 mod install;
+mod pgmemcache;
 mod prerequisites;
 mod process;
 mod steps;
@@ -38,8 +40,12 @@ enum Task {
     Demo(demo::Options),
     /// Check the C library: symbols, headers, the last release's interface, programs built before it
     Abi(abi::Options),
+    /// Run the C tests of the C library, also under sanitizers or valgrind
+    CTest(c_tests::Options),
     /// Build the C library and install it with its headers
     Install(install::Options),
+    /// Build pgmemcache on the C library and run its test in a PostgreSQL cluster of its own
+    Pgmemcache,
     /// Check the structure of the tree: layers, file headers, sizes, names, links
     Tidy,
 }
@@ -52,7 +58,9 @@ fn main() -> ExitCode {
         Task::Fuzz(options) => fuzz::run(&workspace, &options),
         Task::Demo(options) => demo::run(&options),
         Task::Abi(options) => abi::run(&workspace, &options),
+        Task::CTest(options) => c_tests::run(&workspace, &options),
         Task::Install(options) => install::run(&workspace, &options),
+        Task::Pgmemcache => pgmemcache::run(&workspace),
         Task::Tidy => tidy::run(&workspace),
     });
     match result {

@@ -29,6 +29,38 @@ pub(crate) const ABI: &[Prerequisite] = &[
     Prerequisite { needs: "/usr/include/libmemcached/memcached.h", package: "libmemcached-dev" },
 ];
 
+/// For the C tests.
+pub(crate) const C_TESTS: &[Prerequisite] = &[
+    Prerequisite { needs: "/usr/include/check.h", package: "check" },
+    Prerequisite { needs: "/usr/include/event2/event.h", package: "libevent-dev" },
+    Prerequisite { needs: "/usr/include/libmemcached/memcached.h", package: "libmemcached-dev" },
+    Prerequisite { needs: "cc", package: "gcc" },
+    Prerequisite { needs: "memcached", package: "memcached" },
+    Prerequisite { needs: "pkg-config", package: "pkgconf" },
+];
+
+/// For the C tests under sanitizers, whose reports are read with the help of the second.
+pub(crate) const SANITIZING: &[Prerequisite] = &[
+    Prerequisite { needs: "clang", package: "clang" },
+    Prerequisite { needs: "llvm-symbolizer", package: "llvm" },
+];
+
+/// For the C tests under valgrind.
+pub(crate) const VALGRIND: &[Prerequisite] = &[Prerequisite { needs: "valgrind", package: "valgrind" }];
+
+/// For pgmemcache's test.
+pub(crate) const PGMEMCACHE: &[Prerequisite] = &[
+    Prerequisite { needs: "apt-get", package: "apt" },
+    Prerequisite { needs: "gcc", package: "gcc" },
+    Prerequisite { needs: "make", package: "make" },
+    Prerequisite { needs: "memcached", package: "memcached" },
+    Prerequisite { needs: "/usr/lib/postgresql/15/bin/initdb", package: "postgresql-15" },
+    Prerequisite {
+        needs: "/usr/lib/postgresql/15/lib/pgxs/src/makefiles/pgxs.mk",
+        package: "postgresql-server-dev-15",
+    },
+];
+
 /// For the fuzz targets: the fuzzing runtime is C++.
 pub(crate) const FUZZING: &[Prerequisite] = &[Prerequisite { needs: "c++", package: "g++" }];
 

@@ -2,6 +2,7 @@
 
 mod input;
 mod list;
+mod lone;
 mod output;
 mod route;
 
@@ -20,6 +21,7 @@ use crate::instant::Instant;
 use crate::server::Server;
 use crate::shared::Shared;
 
+pub use lone::LoneAnswer;
 pub use output::{Interest, Transmit};
 
 /// Quiet requests in a row after which a NOOP is sent, so that what waits to be settled stays bounded.
@@ -306,6 +308,9 @@ impl Cluster {
     /// Lets go of the responses seen so far.
     #[inline]
     pub fn release_received(&mut self) {
+        if let Some(slot) = self.unsettled.take() {
+            self.settle(slot);
+        }
         self.shared.pool.release();
     }
 

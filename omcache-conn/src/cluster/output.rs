@@ -78,8 +78,8 @@ impl Cluster {
         timers.min()
     }
 
-    /// As [`Cluster::poll_deadline`], at less cost: it may be too early, but never is too late. One call of
-    /// [`Cluster::handle_time`] at that moment puts it right.
+    /// As [`Cluster::poll_deadline`], at less cost, to be asked after [`Cluster::handle_time`]: it may be too early, but
+    /// never is too late. One call of [`Cluster::handle_time`] at that moment puts it right.
     #[inline]
     #[must_use]
     pub fn next_wakeup(&self) -> Instant {
@@ -159,7 +159,7 @@ impl Cluster {
 
     /// Gives back the buffer of a connection that was read to the end.
     #[inline]
-    fn settle(&mut self, slot: ConnectionId) {
+    pub(super) fn settle(&mut self, slot: ConnectionId) {
         let Some((connection, shared)) = self.parts(slot) else { return };
         connection.incoming.settle(&mut shared.pool);
         if !connection.is_active() {

@@ -33,27 +33,70 @@ impl Connection {
         let Ok(Decoded::Complete { message: header, .. }) = ResponseHeader::parse(pending) else {
             return None;
         };
-        let entry = *self.in_flight.front()?;
         let len = header.packet_len();
-        let plain = self.state == State::Ready
-            && self.matched.is_none()
-            && self.outgoing.is_empty()
-            && entry.opaque == header.opaque
-            && entry.opcode == header.opcode
-            && entry.origin != Origin::Internal
-            && entry.opcode != Opcode::STAT
-            && len <= pending.len()
-            && len <= receive_limit;
-        if !plain {
+        if len > pending.len() || len > receive_limit || !self.is_plain_answer(&header) {
             return None;
         }
+        Some((header, self.take_plain_answer(len)))
+    }
+
+    /// The packet of the request with this opaque, where nothing else is under way here and none of it is sent.
+    #[inline]
+    pub(crate) fn lone_request(&self, opaque: u32) -> Option<&[u8]> {
+        let entry = self.in_flight.only()?;
+        let is_lone = self.state == State::Ready
+            && entry.opaque == opaque
+            && self.in_flight.loud() == 1
+            && self.outgoing.len() == entry.len as usize
+            && !self.blocked
+            && self.matched.is_none()
+            && self.incoming.is_done();
+        is_lone.then(|| self.outgoing.unsent())
+    }
+
+    /// As [`Connection::answer_in_order`], of `count` bytes that were just read, where they are that response and no more.
+    #[inline]
+    pub(crate) fn lone_answer(
+        &mut self,
+        count: usize,
+        receive_limit: usize,
+    ) -> Option<(ResponseHeader, usize)> {
+        let read = self.incoming.just_read(count)?;
+        let Ok(Decoded::Complete { message: header, .. }) = ResponseHeader::parse(read) else { return None };
+        if header.packet_len() != count
+            || count > receive_limit
+            || self.in_flight.only().is_none()
+            || !self.is_plain_answer(&header)
+        {
+            return None;
+        }
+        self.incoming.received(count);
+        Some((header, self.take_plain_answer(count)))
+    }
+
+    /// Whether a response answers the first request in the FIFO, all of which are sent, and ends it.
+    #[inline]
+    fn is_plain_answer(&self, header: &ResponseHeader) -> bool {
+        self.in_flight.front().is_some_and(|entry| {
+            self.state == State::Ready
+                && self.matched.is_none()
+                && self.outgoing.is_empty()
+                && entry.opaque == header.opaque
+                && entry.opcode == header.opcode
+                && entry.origin != Origin::Internal
+                && entry.opcode != Opcode::STAT
+        })
+    }
+
+    #[inline]
+    fn take_plain_answer(&mut self, len: usize) -> usize {
         let start = self.incoming.position();
         self.incoming.consume(len);
         self.in_flight.pop();
         if !self.owes() {
             self.waiting_since = None;
         }
-        Some((header, start))
+        start
     }
 
     /// Decodes the next message.

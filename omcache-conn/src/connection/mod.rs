@@ -215,6 +215,15 @@ impl Connection {
         (self.in_flight.split_tail(count), self.outgoing.split_tail(len))
     }
 
+    /// Takes a request back, if nothing of it is sent.
+    pub(crate) fn cancel(&mut self, opaque: u32, shared: &mut Shared) -> bool {
+        let unsent = self.outgoing.len();
+        let Some((at, behind)) = self.in_flight.find_unsent(opaque, unsent) else { return false };
+        let Some(entry) = self.in_flight.remove(at) else { return false };
+        self.outgoing.cut(entry.len as usize, behind, &mut shared.pool);
+        true
+    }
+
     /// Whether one of those that are not sent at all is such.
     pub(crate) fn has_unsent(&self, is_such: impl Fn(&Entry) -> bool) -> bool {
         self.in_flight.last(self.in_flight.unsent(self.outgoing.len()).0).any(is_such)

@@ -152,8 +152,10 @@ fn responses_may_be_split_anywhere() {
 #[test]
 fn values_of_any_length_arrive_whole() {
     let around = |len: usize| [len - 40, len - 33, len - 1, len, len + 1];
-    let lengths: Vec<_> = [CHUNK / 4, CHUNK - 24, CHUNK, 2 * CHUNK, 1 << 20].into_iter().flat_map(around).collect();
-    for (takes_values, read_max) in [(false, usize::MAX), (true, usize::MAX), (true, 1_460), (false, 30_000)] {
+    let lengths: Vec<_> =
+        [CHUNK / 4, CHUNK - 24, CHUNK, 2 * CHUNK, 1 << 20].into_iter().flat_map(around).collect();
+    for (takes_values, read_max) in [(false, usize::MAX), (true, usize::MAX), (true, 1_460), (false, 30_000)]
+    {
         let mut world = ready(Config { receive_limit: 2 << 20, ..Config::default() });
         world.takes_values = takes_values;
         world.peers[0].read_max = read_max;
@@ -170,7 +172,9 @@ fn values_of_any_length_arrive_whole() {
         assert!(world.ledger.pending().is_empty());
         for (get, len) in gets.chunks(3).map(|three| three[1]).zip(&lengths) {
             let value = world.value(get);
-            assert!(value.len() > *len && value[..*len].iter().enumerate().all(|(at, &b)| b == (at % 251) as u8));
+            assert!(
+                value.len() > *len && value[..*len].iter().enumerate().all(|(at, &b)| b == (at % 251) as u8)
+            );
         }
         world.check_kept_values();
     }

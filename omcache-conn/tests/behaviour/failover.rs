@@ -21,7 +21,10 @@ fn answered_by(world: &World, opaque: u32) -> usize {
 }
 
 fn submit_get(world: &mut World, key: &str) -> Result<u32, SubmitError> {
-    world.submit(Target::Key, &Request::Get { key: Key::new(key.as_bytes()).unwrap(), with_key: true, quiet: false })
+    world.submit(
+        Target::Key,
+        &Request::Get { key: Key::new(key.as_bytes()).unwrap(), with_key: true, quiet: false },
+    )
 }
 
 #[test]
@@ -91,7 +94,8 @@ fn requests_to_a_named_server_stay_with_it() {
         (world.noop(0), world.get_at(Target::Server(0), &key, false), world.get(&key));
     world.run();
     for opaque in [noop, named] {
-        let Fate::Settled(Outcome::NotSent(Failure::Io { operation: "connect", .. })) = world.fate(opaque) else {
+        let Fate::Settled(Outcome::NotSent(Failure::Io { operation: "connect", .. })) = world.fate(opaque)
+        else {
             panic!("{:?}", world.fate(opaque))
         };
     }

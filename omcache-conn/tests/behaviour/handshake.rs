@@ -56,7 +56,8 @@ fn a_literal_address_is_connected_without_a_lookup() {
 fn a_name_is_looked_up() {
     // An address with a service for a port is one as well, and so is a port that no port can have.
     for (given_host, given_port) in [("cache", "11211"), ("192.0.2.7", "memcache"), ("192.0.2.7", "70000")] {
-        let Some(Action::Resolve { host, port, .. }) = first_action(Server::tcp(given_host, given_port)) else {
+        let Some(Action::Resolve { host, port, .. }) = first_action(Server::tcp(given_host, given_port))
+        else {
             panic!("{given_host}:{given_port}")
         };
         assert_eq!((&*host, &*port), (given_host, given_port));

@@ -1,4 +1,5 @@
 //! What a cluster does in each situation, one subject a module.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../sim/mod.rs"]
 mod sim;

@@ -18,7 +18,8 @@ fn ready() -> World {
 /// A response as it comes over the wire.
 fn response(opcode: Opcode, opaque: u32, value: &[u8]) -> Vec<u8> {
     let mut bytes = bytes::BytesMut::new();
-    let packet = ResponsePacket { opcode, status: Status::SUCCESS, cas: 0, opaque, extras: b"", key: b"", value };
+    let packet =
+        ResponsePacket { opcode, status: Status::SUCCESS, cas: 0, opaque, extras: b"", key: b"", value };
     packet.encode(&mut bytes).unwrap();
     bytes.to_vec()
 }
@@ -72,9 +73,15 @@ fn the_breach_is_told() {
         (Lie::Magic, ProtocolError::Decode(DecodeError::Magic { expected: 0x81, found: 0x80 })),
         (Lie::DataType, ProtocolError::Decode(DecodeError::DataType { found: 1 })),
         (Lie::Garbage, ProtocolError::Decode(DecodeError::Magic { expected: 0x81, found: b'E' })),
-        (Lie::Lengths, ProtocolError::Decode(DecodeError::Lengths { key_len: 0xffff, extras_len: 0xff, body_len: 3 })),
+        (
+            Lie::Lengths,
+            ProtocolError::Decode(DecodeError::Lengths { key_len: 0xffff, extras_len: 0xff, body_len: 3 }),
+        ),
         (Lie::Opaque, ProtocolError::Unexpected { opaque: 2 ^ 0x4000_0000, opcode: Opcode::GETK }),
-        (Lie::Opcode, ProtocolError::OpcodeMismatch { opaque: 2, asked: Opcode::GETK, answered: Opcode::VERSION }),
+        (
+            Lie::Opcode,
+            ProtocolError::OpcodeMismatch { opaque: 2, asked: Opcode::GETK, answered: Opcode::VERSION },
+        ),
     ] {
         let mut world = ready();
         world.peers[0].lie = Some((0, lie));
@@ -105,7 +112,10 @@ fn an_answer_comes_once() {
     assert!(matches!(world.fate(noop), Fate::Answered { .. }));
     say(&mut world, &response(Opcode::NOOP, noop, b""));
     world.drain();
-    assert_eq!(world.cluster.poll_action(), Some(Action::Close { connection: world.cluster.connection_of(0).unwrap() }));
+    assert_eq!(
+        world.cluster.poll_action(),
+        Some(Action::Close { connection: world.cluster.connection_of(0).unwrap() })
+    );
     let ServerChange::Lost { failure } = &world.changes_of(0)[1] else { panic!() };
     let unexpected = ProtocolError::Unexpected { opaque: noop, opcode: Opcode::NOOP };
     assert_eq!(failure, &Failure::Protocol(unexpected));
@@ -199,7 +209,8 @@ fn a_quiet_hit_with_the_wrong_opcode_is_a_breach() {
     world.run();
     say(&mut world, &response(Opcode::SETQ, quiet, b""));
     world.drain();
-    let mismatch = ProtocolError::OpcodeMismatch { opaque: quiet, asked: Opcode::GETKQ, answered: Opcode::SETQ };
+    let mismatch =
+        ProtocolError::OpcodeMismatch { opaque: quiet, asked: Opcode::GETKQ, answered: Opcode::SETQ };
     for opaque in [quiet, loud] {
         assert_eq!(world.fate(opaque).failure(), &Failure::Protocol(mismatch.clone()));
     }

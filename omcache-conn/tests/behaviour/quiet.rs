@@ -225,5 +225,7 @@ fn a_noop_that_was_not_sent_does_no_harm() {
     world.run();
     assert!(world.fate(set).is_unknown());
     assert!(!world.cluster.has_pending());
-    assert!(world.ledger.iter().all(|(_, record)| record.opcode != Opcode::NOOP || record.fate != Fate::Pending));
+    assert!(
+        world.ledger.iter().all(|(_, record)| record.opcode != Opcode::NOOP || record.fate != Fate::Pending)
+    );
 }

@@ -95,7 +95,10 @@ fn a_connection_that_breaks_with_something_under_way_is_made_anew_at_once() {
     world.peers[0].mode = Mode::Up;
     world.reset(0);
     world.run();
-    assert_eq!(world.fate(get).failure(), &Failure::io("receive", &std::io::ErrorKind::ConnectionReset.into()));
+    assert_eq!(
+        world.fate(get).failure(),
+        &Failure::io("receive", &std::io::ErrorKind::ConnectionReset.into())
+    );
     assert!(world.fate(get).is_unknown());
     assert_eq!((world.health(0), world.peers[0].accepted), (Health::Ready, 2));
     let lost = ServerChange::Lost { failure: world.fate(get).failure().clone() };

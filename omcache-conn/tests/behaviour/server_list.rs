@@ -82,7 +82,10 @@ fn a_server_that_goes_takes_what_was_sent_to_it_along() {
     world.run();
     set(&mut world, &[1]);
     world.run();
-    assert_eq!((world.fate(sent), world.fate(quiet), world.fate(partly)), (&REMOVED_UNKNOWN, &REMOVED_UNKNOWN, &REMOVED_UNKNOWN));
+    assert_eq!(
+        (world.fate(sent), world.fate(quiet), world.fate(partly)),
+        (&REMOVED_UNKNOWN, &REMOVED_UNKNOWN, &REMOVED_UNKNOWN)
+    );
     assert_eq!(world.fate(named), &REMOVED_NOT_SENT);
     assert!(matches!(world.fate(unsent), Fate::Answered { server: 0, .. }));
     assert_eq!(world.peers[1].keys_seen(), [key]);

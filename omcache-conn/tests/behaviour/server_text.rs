@@ -27,7 +27,20 @@ fn every_form_is_read() {
 
 #[test]
 fn what_is_none_is_refused_by_name() {
-    for text in ["", " ", ":11211", "cache:", "[::1", "[::1]x", "[]:1", "a:b:c", "unix:", "ca\0che", "[::1]:", "[::1]:1:2"] {
+    for text in [
+        "",
+        " ",
+        ":11211",
+        "cache:",
+        "[::1",
+        "[::1]x",
+        "[]:1",
+        "a:b:c",
+        "unix:",
+        "ca\0che",
+        "[::1]:",
+        "[::1]:1:2",
+    ] {
         let error = text.parse::<Server>().unwrap_err();
         assert!(error.to_string().starts_with(&format!("server {text:?}: ")), "{error}");
     }

@@ -314,7 +314,8 @@ fn time_does_not_go_back() {
 #[test]
 fn limits_without_end_never_come() {
     let (connect_timeout, dead_timeout) = (Duration::MAX, Duration::MAX);
-    let config = Config { connect_timeout, dead_timeout, reconnect_timeout: Duration::MAX, ..Config::default() };
+    let config =
+        Config { connect_timeout, dead_timeout, reconnect_timeout: Duration::MAX, ..Config::default() };
     let mut world = World::new(config, 2);
     world.peers[0].mode = Mode::Unreachable;
     world.peers[1].mode = Mode::Refusing;

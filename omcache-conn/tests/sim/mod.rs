@@ -293,12 +293,18 @@ impl World {
 
     /// Tells the time, and does what the cluster asks for.
     pub(crate) fn pass_time(&mut self) -> bool {
+        let rested = self.cluster.rests(self.now);
         self.cluster.handle_time(self.now);
+        let has_action = self.cluster.has_action();
         let actions: Vec<_> = std::iter::from_fn(|| self.cluster.poll_action()).collect();
+        assert_eq!(has_action, !actions.is_empty());
+        assert!(!(rested && has_action), "there was something to do");
         // A driver may go to sleep after it told the time once.
         self.cluster.handle_time(self.now);
         let late = self.cluster.poll_action();
         assert_eq!(late, None, "not all that a moment asks for is asked for at once");
+        let deadline = self.cluster.poll_deadline().unwrap_or(Instant::FAR_FUTURE);
+        assert!(self.cluster.next_wakeup() <= deadline, "a wake-up after the deadline");
         let moved = !actions.is_empty();
         for action in actions {
             self.perform_one(action);
@@ -369,7 +375,9 @@ impl World {
     /// Writes what waits to be written.
     pub(crate) fn transmit(&mut self) -> bool {
         let mut moved = false;
+        let mut rested = self.cluster.rests(self.now);
         while let Some(transmit) = self.cluster.poll_transmit() {
+            assert!(!std::mem::take(&mut rested), "there were bytes to write");
             moved = true;
             let (connection, bytes) = (transmit.connection, transmit.bytes);
             let socket = self.sockets.get_mut(&connection).expect("bytes belong to a socket");
@@ -403,7 +411,9 @@ impl World {
     /// Takes the events.
     pub(crate) fn drain(&mut self) -> bool {
         let mut moved = false;
+        let mut has_events = self.cluster.has_events();
         while let Some(event) = self.cluster.poll_event() {
+            assert!(std::mem::replace(&mut has_events, true), "there was an event");
             moved = true;
             match event {
                 Event::Response(response) => {

@@ -132,7 +132,8 @@ impl Client {
         request: &Request<'_>,
         answer: impl FnOnce(Response<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let now = self.begin();
+        let mut now = self.begin();
+        let deadline = self.deadline(now);
         let opaque = match self.driver.cluster.submit(target, request) {
             Ok(opaque) => opaque,
             Err(SubmitError::SendBufferFull { needed, limit, .. }) if needed <= limit => {
@@ -140,8 +141,15 @@ impl Client {
             }
             Err(error) => return Err(error.into()),
         };
+        match self.driver.exchange_alone(now, opaque, deadline) {
+            Ok(response) => {
+                let server = response.server();
+                return answer(response).map_err(|error| self.name_server(error, Some(server)));
+            }
+            Err(later) => now = later,
+        }
         let mut answer = Some(answer);
-        self.await_answer(now, opaque, |response| answer.take().map(|answer| answer(response)))
+        self.await_answer(now, deadline, opaque, |response| answer.take().map(|answer| answer(response)))
     }
 
     /// Waits until the send buffer has room for a request that it could hold, and submits it.
@@ -174,10 +182,10 @@ impl Client {
     fn await_answer<T>(
         &mut self,
         mut now: Instant,
+        deadline: Option<Instant>,
         opaque: u32,
         mut answer: impl FnMut(Response<'_>) -> Option<Result<T, Error>>,
     ) -> Result<T, Error> {
-        let deadline = self.deadline(now);
         loop {
             self.driver.flush(now);
             while let Some(event) = self.driver.cluster.poll_event() {

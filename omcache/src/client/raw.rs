@@ -112,7 +112,7 @@ impl Client {
         let now = self.begin();
         let opaque = self.driver.cluster.submit_packet(target, &packet)?;
         let mut first = None;
-        self.await_answer(now, opaque, |response| {
+        self.await_answer(now, self.deadline(now), opaque, |response| {
             let server = response.server();
             let packet = response.packet();
             let last = packet.opcode != Opcode::STAT || packet.ends_stat();

@@ -153,7 +153,7 @@ impl Client {
         let request = Request::Stat { group: group.as_bytes() };
         let opaque = self.driver.cluster.submit(Target::Server(server), &request)?;
         let mut stats = Vec::new();
-        self.await_answer(now, opaque, |response| {
+        self.await_answer(now, self.deadline(now), opaque, |response| {
             let packet = response.packet();
             if packet.ends_stat() {
                 return Some(done(&response).map(|()| std::mem::take(&mut stats)));

@@ -9,6 +9,7 @@ pub use omcache_hash as hash;
 pub use omcache_proto as proto;
 
 mod log;
+mod lone;
 mod poll;
 mod resolver;
 mod socket;
@@ -217,25 +218,39 @@ impl Driver {
                 self.cluster.handle_lost(now, connection, Failure::io("send", &gone));
                 continue;
             };
-            if socket.rested(now, REST) {
+            let rested = socket.rests(now, REST);
+            socket.touch(now);
+            if rested {
                 self.look_at_rested(now, connection);
                 continue;
             }
-            match socket.send(transmit.bytes) {
-                Ok(Transfer::Bytes(count)) => {
-                    let all = count == transmit.bytes.len();
-                    self.cluster.handle_sent(now, connection, count);
-                    if !all {
-                        self.cluster.handle_blocked(now, connection);
-                    }
-                }
-                Ok(Transfer::WouldBlock) => self.cluster.handle_blocked(now, connection),
-                Ok(Transfer::Closed) => self.cluster.handle_lost(now, connection, Failure::Closed),
-                Err(error) => self.cluster.handle_lost(now, connection, Failure::io("send", &error)),
-            }
+            let (result, len) = (socket.send(transmit.bytes), transmit.bytes.len());
+            self.handle_transfer(now, connection, result, len);
             if self.cluster.has_action() {
                 self.perform(now);
             }
+        }
+    }
+
+    /// Reports what came of writing `len` bytes.
+    #[inline]
+    fn handle_transfer(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        result: io::Result<Transfer>,
+        len: usize,
+    ) {
+        match result {
+            Ok(Transfer::Bytes(count)) => {
+                self.cluster.handle_sent(now, connection, count);
+                if count != len {
+                    self.cluster.handle_blocked(now, connection);
+                }
+            }
+            Ok(Transfer::WouldBlock) => self.cluster.handle_blocked(now, connection),
+            Ok(Transfer::Closed) => self.cluster.handle_lost(now, connection, Failure::Closed),
+            Err(error) => self.cluster.handle_lost(now, connection, Failure::io("send", &error)),
         }
     }
 
@@ -252,7 +267,14 @@ impl Driver {
     fn receive(&mut self, now: Instant, connection: ConnectionId) {
         let Some(Some(socket)) = self.sockets.get(connection.index()) else { return };
         let space = self.cluster.receive_space(connection);
-        match socket.receive(space) {
+        let result = socket.receive(space);
+        self.handle_read(now, connection, result);
+    }
+
+    /// Reports what came of reading.
+    #[inline]
+    fn handle_read(&mut self, now: Instant, connection: ConnectionId, result: io::Result<Transfer>) {
+        match result {
             Ok(Transfer::Bytes(count)) => self.cluster.handle_received(now, connection, count),
             Ok(Transfer::WouldBlock) => self.cluster.handle_received(now, connection, 0),
             Ok(Transfer::Closed) => self.lose(now, connection, Failure::Closed),

@@ -78,12 +78,16 @@ impl Socket {
         Ok(())
     }
 
-    /// Whether it is written to for the first time after a rest; asked once before each write.
+    /// Whether it was written to, but not for so long.
     #[inline]
-    pub(crate) fn rested(&mut self, now: Instant, rest: Duration) -> bool {
-        let rested = self.last_sent.is_some_and(|last| last + rest < now);
+    pub(crate) fn rests(&self, now: Instant, rest: Duration) -> bool {
+        self.last_sent.is_some_and(|last| last + rest < now)
+    }
+
+    /// Begins a rest anew.
+    #[inline]
+    pub(crate) fn touch(&mut self, now: Instant) {
         self.last_sent = Some(now);
-        rested
     }
 
     #[inline]

@@ -75,7 +75,7 @@ pub(super) fn check_examples(place: &Place, prefix: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Links an example to the static library, in C and in C++.
+/// Links an example to the static library.
 pub(super) fn check_static(place: &Place, prefix: &Path) -> Result<()> {
     let flags = package_flags(prefix, &["--cflags", "--libs", "--static"])?;
     let flags: Vec<_> = flags

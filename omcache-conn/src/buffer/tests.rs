@@ -1,0 +1,73 @@
+//! How much memory the buffers keep.
+
+use super::*;
+
+#[test]
+fn a_stream_that_never_runs_dry_keeps_about_what_is_unsent() {
+    let (mut pool, mut out) = (Pool::default(), Outgoing::default());
+    let packet: Vec<u8> = (0..=250).collect();
+    let mut sent = Vec::new();
+    for round in 0..10_000 {
+        out.append(&mut pool).extend_from_slice(&packet);
+        if round >= 100 {
+            sent.extend_from_slice(&out.unsent()[..packet.len()]);
+            out.advance(packet.len(), &mut pool);
+        }
+        assert!(out.len() <= 100 * packet.len());
+    }
+    assert!(out.buffer.capacity() <= 4 * MAX_SENT, "{} bytes", out.buffer.capacity());
+    assert!(sent.chunks(packet.len()).all(|chunk| chunk == packet));
+}
+
+#[test]
+fn what_is_cut_off_does_not_stay_in_memory() {
+    let (mut pool, mut out) = (Pool::default(), Outgoing::default());
+    out.append(&mut pool).extend_from_slice(&vec![1; 5_000_000]);
+    out.advance(10, &mut pool);
+    let tail = out.split_tail(5_000_000 - 10);
+    assert_eq!((tail.len(), out.len(), out.buffer.capacity()), (5_000_000 - 10, 0, 0));
+    assert!(tail.freeze().is_unique());
+    // A part that stays keeps its bytes.
+    out.append(&mut pool).extend_from_slice(b"0123456789");
+    out.advance(2, &mut pool);
+    assert_eq!(&out.split_tail(5)[..], b"56789");
+    assert_eq!(out.unsent(), b"234");
+    // No more than what is unsent can be cut off.
+    assert_eq!(&out.split_tail(100)[..], b"234");
+    assert!(out.is_empty());
+}
+
+#[test]
+fn the_pool_keeps_few_buffers_and_no_huge_ones() {
+    let mut pool = Pool::default();
+    for len in [0, 10, MAX_KEPT, MAX_KEPT + 1] {
+        for _ in 0..2 * POOLED {
+            pool.give_outgoing(BytesMut::with_capacity(len));
+            pool.give_chunk(BytesMut::zeroed(len));
+        }
+    }
+    assert_eq!((pool.outgoing.len(), pool.chunks.len(), pool.large.len()), (POOLED, POOLED, POOLED));
+    let kept = pool.outgoing.iter().chain(&pool.chunks).chain(&pool.large);
+    assert!(kept.map(BytesMut::capacity).all(|capacity| (10..=MAX_KEPT).contains(&capacity)));
+}
+
+#[test]
+fn a_long_message_is_copied_once_at_most() {
+    let mut pool = Pool::default();
+    let mut incoming = Incoming::default();
+    let len = 500_000;
+    let (mut place, mut moves) = (0, 0);
+    let mut received = 0;
+    while received < len {
+        let space = incoming.space(&mut pool);
+        let count = space.len().min(1_460).min(len - received);
+        space[..count].fill(7);
+        incoming.received(count);
+        received += count;
+        incoming.lacks(len - received);
+        let at = incoming.pending().as_ptr().addr();
+        moves += usize::from(at != place);
+        place = at;
+    }
+    assert_eq!((incoming.pending().len(), moves), (len, 2), "its first chunk, and one for all of it");
+}
