@@ -15,6 +15,8 @@ const FILL: usize = 1024;
 const MAX_KEPT: usize = 1024 * 1024;
 /// Buffers of each kind that are kept.
 const POOLED: usize = 16;
+/// A send buffer that is no larger stays with its connection, in bytes.
+const OWN: usize = 512;
 /// Sent bytes that stand before the unsent ones at most, where those are fewer.
 const MAX_SENT: usize = 64 * 1024;
 
@@ -23,6 +25,8 @@ const MAX_SENT: usize = 64 * 1024;
 pub(crate) struct Pool {
     /// Of [`CHUNK`] bytes, or what is left of that.
     chunks: Vec<BytesMut>,
+    /// One such that was used last, or nothing: it changes places with a connection's empty buffer.
+    spare: BytesMut,
     /// Those that held one long message each.
     large: Vec<BytesMut>,
     outgoing: Vec<BytesMut>,
@@ -33,7 +37,16 @@ pub(crate) struct Pool {
 
 impl Pool {
     /// A chunk with at least `space` initialised bytes.
+    #[inline]
     fn take_chunk(&mut self, space: usize) -> BytesMut {
+        match self.chunks.pop_if(|chunk| chunk.len() >= space) {
+            Some(chunk) => chunk,
+            None => self.make_chunk(space),
+        }
+    }
+
+    #[cold]
+    fn make_chunk(&mut self, space: usize) -> BytesMut {
         if space > CHUNK {
             return self.take_large(space);
         }
@@ -62,6 +75,7 @@ impl Pool {
         chunk
     }
 
+    #[inline]
     fn give_chunk(&mut self, chunk: BytesMut) {
         // One without bytes left would only keep the memory of values that were taken out of it.
         if chunk.is_empty() || chunk.capacity() > MAX_KEPT {
@@ -142,8 +156,13 @@ impl Outgoing {
         }
     }
 
+    #[inline]
     pub(crate) fn clear(&mut self, pool: &mut Pool) {
         self.sent = 0;
+        if self.buffer.capacity() <= OWN {
+            self.buffer.clear();
+            return;
+        }
         pool.give_outgoing(std::mem::take(&mut self.buffer));
     }
 
@@ -203,7 +222,11 @@ impl Incoming {
     /// Room for the next read: at least what the message at hand lacks.
     pub(crate) fn space(&mut self, pool: &mut Pool) -> &mut [u8] {
         if self.buffer.is_empty() {
-            self.buffer = pool.take_chunk(MIN_SPACE);
+            if self.buffer.capacity() == 0 && pool.spare.len() >= MIN_SPACE {
+                std::mem::swap(&mut self.buffer, &mut pool.spare);
+            } else {
+                self.buffer = pool.take_chunk(MIN_SPACE);
+            }
             (self.pos, self.filled) = (0, 0);
         }
         let tail = self.filled - self.pos;
@@ -284,7 +307,8 @@ impl Incoming {
 
     /// The last `len` bytes before the position, taken out without copying.
     pub(crate) fn take_before_position(&mut self, len: usize) -> Bytes {
-        self.buffer.advance(self.pos - len);
+        let Some(before) = self.pos.checked_sub(len) else { return Bytes::new() };
+        self.buffer.advance(before);
         self.filled -= self.pos;
         self.pos = 0;
         self.buffer.split_to(len).freeze()
@@ -296,8 +320,15 @@ impl Incoming {
         if self.pos < self.filled {
             return;
         }
+        let holds = pool.hold && self.filled > 0;
+        let is_plain = self.buffer.len() >= MIN_SPACE && self.buffer.capacity() <= CHUNK;
+        if !holds && is_plain && pool.spare.is_empty() && pool.spare.capacity() == 0 {
+            (self.pos, self.filled) = (0, 0);
+            std::mem::swap(&mut self.buffer, &mut pool.spare);
+            return;
+        }
         let mut chunk = std::mem::take(&mut self.buffer);
-        if pool.hold && self.filled > 0 {
+        if holds {
             pool.held.push(chunk.split_to(self.filled).freeze());
         }
         (self.pos, self.filled) = (0, 0);

@@ -274,7 +274,9 @@ mod tests {
             fifo.push(Entry { opaque, len: 10 + opaque, opcode, origin: Origin::Key });
         }
         // Lengths 10 to 15; the last four have 54 bytes.
-        for (opaque, expected) in [(0, None), (1, None), (2, Some((2, 42))), (3, Some((3, 29))), (5, Some((5, 0)))] {
+        for (opaque, expected) in
+            [(0, None), (1, None), (2, Some((2, 42))), (3, Some((3, 29))), (5, Some((5, 0)))]
+        {
             assert_eq!(fifo.find_unsent(opaque, 54), expected, "{opaque}");
         }
         assert_eq!((fifo.find_unsent(2, 53), fifo.find_unsent(9, 75)), (None, None));

@@ -7,7 +7,7 @@ use std::ptr;
 use omcache::Bytes;
 use omcache::driver::Level;
 use omcache::driver::conn::{Event, Outcome, Response};
-use omcache::driver::proto::binary::Opcode;
+use omcache::driver::proto::binary::{Opcode, Status};
 
 use crate::handle::Handle;
 use crate::op::Op;
@@ -23,8 +23,8 @@ pub(crate) struct Active {
     pub(crate) outstanding: usize,
     /// How many calls were at work when it was submitted.
     pub(crate) depth: usize,
-    /// What came while another call was at work.
-    backlog: VecDeque<Kept>,
+    /// What came while another call was at work, with the place of its request.
+    backlog: VecDeque<(usize, Kept)>,
 }
 
 impl Active {
@@ -75,7 +75,8 @@ pub(crate) fn bare_value(status: c_int) -> omcache_value_t {
     }
 }
 
-fn value_of(response: &Response<'_>) -> omcache_value_t {
+#[inline]
+pub(crate) fn value_of(response: &Response<'_>) -> omcache_value_t {
     let packet = response.packet();
     let end_of_stat = packet.opcode == Opcode::STAT && packet.key.is_empty() && packet.value.is_empty();
     omcache_value_t {
@@ -118,7 +119,7 @@ impl Handle {
                     self.log_message("received", server, opcode, opaque);
                 }
                 if value.status == ret::FAIL {
-                    self.note_error(ret::FAIL, &format_args!("{opcode:?} was answered with {status:?}"));
+                    self.note_refusal(opcode, status);
                 }
                 self.settle(op, opaque, Some(value), ends);
                 Some(Some(value))
@@ -152,13 +153,18 @@ impl Handle {
         if ends {
             active.outstanding = active.outstanding.saturating_sub(1);
         }
-        let Some(mut value) = value else { return };
+        let Some(value) = value else { return };
         let at = opaque.wrapping_sub(active.first) as usize;
-        if active.first != op.first || op.request_count == 0 {
-            active.backlog.push_back(Kept::new(value));
-            return;
+        if op.awaits(active.first) {
+            self.store_at(op, at, value);
+        } else {
+            active.backlog.push_back((at, Kept::new(value)));
         }
-        if value.key.is_null() && value.status != ret::OK {
+    }
+
+    /// Stores what became of the request at this place: a failure has its key.
+    fn store_at(&mut self, op: &mut Op, at: usize, mut value: omcache_value_t) {
+        if value.key_len == 0 && value.status >= ret::AGAIN {
             // SAFETY: `at` is less than the count of accepted requests, which the program's array holds.
             let request = unsafe { &*op.requests.add(at) };
             value.key = request.key;
@@ -197,12 +203,18 @@ impl Handle {
         if op.request_count == 0 || self.active.iter().all(|active| active.backlog.is_empty()) {
             return;
         }
-        let Some(active) = self.active.iter_mut().find(|active| active.first == op.first) else { return };
-        for kept in std::mem::take(&mut active.backlog) {
+        let Some(active) = self.active.iter_mut().find(|active| op.awaits(active.first)) else { return };
+        for (at, kept) in std::mem::take(&mut active.backlog) {
             let value = kept.value();
             self.delivered.push(kept);
-            self.store(op, value);
+            self.store_at(op, at, value);
         }
+    }
+
+    /// Notes that a server refused a request.
+    #[cold]
+    pub(crate) fn note_refusal(&mut self, opcode: Opcode, status: Status) {
+        self.note_error(ret::FAIL, &format_args!("{opcode:?} was answered with {status:?}"));
     }
 
     /// Keeps the text of a failure for `omcache_last_error`, and logs what the program should know of.

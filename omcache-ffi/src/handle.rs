@@ -71,12 +71,18 @@ impl Handle {
     /// Goes on with a call until it is done, or something of the program's is to be called.
     pub(crate) fn turn(&mut self, op: &mut Op) -> Turn {
         loop {
-            if let Some(line) = self.next_line() {
+            // A callback may call again, and such a call must find this one registered.
+            let registered = !matches!(op.phase, Phase::Begin | Phase::Adopt);
+            if registered && let Some(line) = self.next_line() {
                 return line;
             }
             let told = match op.phase {
                 Phase::Begin => {
                     self.begin(op);
+                    None
+                }
+                Phase::Adopt => {
+                    self.adopt(op);
                     None
                 }
                 Phase::Look => self.take_event(op).unwrap_or_else(|| {
@@ -116,8 +122,7 @@ impl Handle {
         self.frames.retain(|&frame| frame > op.frame);
         let depth = self.frames.len();
         if depth == 0 {
-            self.driver.cluster.release_received();
-            self.delivered.clear();
+            self.release();
         }
         self.frames.push(op.frame);
         if op.submit {
@@ -136,13 +141,23 @@ impl Handle {
             true => self.driver.cluster.has_handshake() && !self.driver.buffering(),
             false => op.request_count == 0,
         };
-        if looks {
+        // What was read already is looked at first: a second read could find the connection closed behind it.
+        if looks && !self.driver.cluster.has_events() {
             // A failing poll is told by the wait that follows.
             if let Ok((Waited::Progress, now)) = self.driver.wait(op.now, Some(op.now)) {
                 op.now = now;
             }
         }
         op.phase = Phase::Look;
+    }
+
+    /// Lets go of what earlier calls returned.
+    #[inline]
+    pub(crate) fn release(&mut self) {
+        self.driver.cluster.release_received();
+        if !self.delivered.is_empty() {
+            self.delivered.clear();
+        }
     }
 
     /// Hands the call's requests to the cluster. Those that it refuses are moved to the end of the array.

@@ -21,6 +21,7 @@ mod extra;
 mod handle;
 mod io;
 mod log;
+mod lone;
 mod op;
 mod ret;
 mod server;

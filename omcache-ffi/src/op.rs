@@ -12,6 +12,8 @@ use crate::types::{omcache_req_t, omcache_value_t};
 pub(crate) enum Phase {
     /// To begin: the frame is not registered yet.
     Begin,
+    /// The request is submitted already; to be registered, then exchanged.
+    Adopt,
     /// What went on since the last call is looked at, so that requests are placed by the present state.
     Look,
     /// To hand the requests to the cluster.
@@ -72,6 +74,11 @@ impl Op {
     /// A call that does nothing but deliver log lines and return `result`.
     pub(crate) fn done(result: c_int) -> Self {
         Self { idle: true, result, ..Self::new(0) }
+    }
+
+    /// Whether it waits for the requests whose first one has this opaque; one that submits has none before it did.
+    pub(crate) fn awaits(&self, first: u32) -> bool {
+        self.request_count > 0 && self.first == first && (!self.submit || self.phase == Phase::Exchange)
     }
 
     pub(crate) fn end(&mut self, result: c_int) {

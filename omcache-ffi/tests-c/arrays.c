@@ -220,6 +220,18 @@ START_TEST(other_calls_in_between)
     ck_assert(multi.valc == 10 && multi.reqc == 0);
     for (size_t i = 0; i < multi.valc; i++)
         ck_assert_mem_eq(multi.values[i].data, multi.values[i].key, multi.values[i].key_len);
+    /* So do failures, each with its key. */
+    server_pause(&servers[0]);
+    multi.reqc = multi.valc = 30;
+    ck_rc(OMCACHE_AGAIN, get_multi(mc, &multi, 100));
+    server_kill(&servers[0]);
+    ck_rc(OMCACHE_OK, omcache_io(mc, NULL, NULL, NULL, NULL, -1));
+    ck_rc(OMCACHE_OK, more(mc, &multi, 0));
+    ck_assert(multi.valc == 10 && multi.reqc == 0);
+    for (size_t i = 0; i < multi.valc; i++) {
+        ck_rc(OMCACHE_SERVER_FAILURE, multi.values[i].status);
+        ck_assert(multi.values[i].key_len > 4 && memcmp(multi.values[i].key, "key-", 4) == 0);
+    }
     omcache_free(mc);
 }
 

@@ -80,8 +80,10 @@ static void nested_get(omcache_t *mc, omcache_value_t *result, void *context)
     get_one(mc, (int)seen->nested);
     /* What the outer call received is where it was. */
     ck_assert_int_eq(data[0], first);
-    for (int i = 0; i < LEN; i++)
-        ck_assert_int_eq(data[i], 'a' + (first - 'a' + i) % 26);
+    int same = 0;
+    while (same < LEN && data[same] == 'a' + (first - 'a' + same) % 26)
+        same++;
+    ck_assert_int_eq(same, LEN);
     seen->depth--;
 }
 
@@ -241,6 +243,29 @@ START_TEST(calls_from_a_log_callback)
     omcache_free(mc);
 }
 
+/* A line that waited since an earlier call is told in the next one, and what is called from there leaves that one whole. */
+START_TEST(calls_from_a_line_that_waited)
+{
+    server_t server = server_start();
+    omcache_t *mc = handle_of(&server, 1);
+    const unsigned char *keys[] = {(const unsigned char *)"b", (const unsigned char *)"c"};
+    size_t lens[] = {1, 1}, reqc = 2, valc = 2;
+    time_t times[] = {PAST, PAST};
+    omcache_req_t reqs[2];
+    omcache_value_t values[2];
+    ck_rc(OMCACHE_OK, omcache_set(mc, B("a"), B("1"), 0, 0, 0, -1));
+    ck_rc(OMCACHE_OK, omcache_set(mc, B("b"), B("2"), 0, 0, 0, -1));
+    ck_rc(OMCACHE_OK, omcache_set(mc, B("c"), B("3"), 0, 0, 0, -1));
+    ck_rc(OMCACHE_OK, omcache_set_log_callback(mc, 0, log_and_get, mc));
+    ck_rc(OMCACHE_INVALID, omcache_set_distribution_by_name(mc, "no_such_distribution"));
+    ck_rc(OMCACHE_OK, omcache_gat_multi(mc, keys, lens, times, 2, reqs, &reqc, values, &valc, -1));
+    ck_assert(reqc == 0 && valc == 2);
+    ck_assert(values[0].data[0] == '2' && values[1].data[0] == '3');
+    ck_rc(OMCACHE_NOT_FOUND, omcache_get(mc, B("b"), NULL, NULL, NULL, NULL, -1));
+    ck_rc(OMCACHE_NOT_FOUND, omcache_get(mc, B("c"), NULL, NULL, NULL, NULL, -1));
+    omcache_free(mc);
+}
+
 START_TEST(log_lines_have_their_form)
 {
     server_t servers[2] = {server_start(), server_start()};
@@ -308,6 +333,7 @@ Suite *callbacks_suite(void)
                                   changes_from_a_response_callback,
                                   servers_changed_from_a_response_callback,
                                   calls_from_a_log_callback,
+                                  calls_from_a_line_that_waited,
                                   log_lines_have_their_form,
                                   the_log_to_standard_error,
                                   NULL};

@@ -1,7 +1,6 @@
 /* Callbacks that leave by longjmp: the call they came from has ended, and its handle works on. */
 #include "tests.h"
 
-#include <malloc.h>
 #include <setjmp.h>
 
 static jmp_buf away;
@@ -217,6 +216,29 @@ static int get_large(omcache_t *mc)
     return omcache_get(mc, B("large"), NULL, NULL, NULL, NULL, -1);
 }
 
+/* The calls after a jump may come from further down the stack, or further up. */
+START_TEST(calls_from_elsewhere_on_the_stack)
+{
+    server_t server = server_start();
+    omcache_t *mc = handle_of(&server, 1);
+    static char large[50000];
+    memset(large, 'l', sizeof large - 1);
+    ck_rc(OMCACHE_OK, omcache_set(mc, B("a"), B("1"), 0, 0, 0, -1));
+    ck_rc(OMCACHE_OK, omcache_set(mc, B("large"), B(large), 0, 0, 0, -1));
+    ck_rc(OMCACHE_OK, omcache_set_response_callback(mc, jump_from_response, NULL));
+    for (int levels = 0; levels < 40; levels += 13) {
+        jumps_left = 1;
+        if (!setjmp(away))
+            deeper(mc, one_get, 20);
+        ck_assert_int_eq(jumps_left, 0);
+        ck_rc(OMCACHE_OK, deeper(mc, get_large, levels));
+        for (int i = 0; i < 20; i++)
+            ck_rc(OMCACHE_OK, deeper(mc, get_large, levels));
+        works(mc);
+    }
+    omcache_free(mc);
+}
+
 Suite *longjmp_suite(void)
 {
     const TTest *const tests[] = {out_of_a_response_callback,
@@ -224,6 +246,7 @@ Suite *longjmp_suite(void)
                                   out_of_the_first_connect,
                                   out_of_nested_calls,
                                   out_of_the_inner_call_alone,
+                                  calls_from_elsewhere_on_the_stack,
                                   NULL};
     return suite_of("longjmp", tests, 20);
 }

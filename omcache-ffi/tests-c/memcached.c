@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -143,8 +144,11 @@ void server_pause(const server_t *server)
 {
     int status;
     ck_assert_int_eq(kill(server->pid, SIGSTOP), 0);
-    ck_assert_int_eq(waitpid(server->pid, &status, WUNTRACED), server->pid);
-    ck_assert(WIFSTOPPED(status));
+    pid_t pid;
+    do
+        pid = waitpid(server->pid, &status, WUNTRACED);
+    while (pid < 0 && errno == EINTR);
+    ck_assert(pid == server->pid && WIFSTOPPED(status));
 }
 
 void server_resume(const server_t *server)

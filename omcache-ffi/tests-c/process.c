@@ -193,11 +193,11 @@ START_TEST(signals_do_not_end_a_wait)
     }
     omcache_t *mc = handle_of(&server, 1);
     ck_rc(OMCACHE_OK, omcache_noop(mc, 0, -1));
-    kill(server.pid, SIGSTOP);
+    server_pause(&server);
     int64_t before = now_msec();
     ck_rc(OMCACHE_AGAIN, omcache_get(mc, B("a"), NULL, NULL, NULL, NULL, 300));
     ck_assert_int_ge(now_msec() - before, 299);
-    kill(server.pid, SIGCONT);
+    server_resume(&server);
     ck_value(mc, "a", "1");
     setitimer(ITIMER_REAL, &none, NULL);
     ck_assert_int_gt(alarms, 200);

@@ -57,6 +57,7 @@ Suite *libmemcached_suite(void);
 Suite *limits_suite(void);
 Suite *longjmp_suite(void);
 Suite *process_suite(void);
+Suite *random_suite(void);
 Suite *scale_suite(void);
 Suite *servers_suite(void);
 Suite *timeouts_suite(void);

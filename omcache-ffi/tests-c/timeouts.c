@@ -215,10 +215,28 @@ START_TEST(a_late_program)
     omcache_free(mc);
 }
 
+/* A program that calls now and then, without ever waiting: each call finds what the last one began. */
+START_TEST(a_rare_caller)
+{
+    server_t server = server_start();
+    omcache_t *mc = handle_of(&server, 1), *other = handle_of(&server, 1);
+    ck_rc(OMCACHE_OK, omcache_set_connect_timeout(mc, 200));
+    for (int i = 0; i < 4; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "k%d", i);
+        ck_rc(OMCACHE_BUFFERED, omcache_set(mc, B(key), B(key), 0, 0, 0, 0));
+        sleep_msec(300);
+    }
+    ck_value(other, "k0", "k0");
+    ck_value(other, "k3", "k3");
+    omcache_free(other);
+    omcache_free(mc);
+}
+
 Suite *timeouts_suite(void)
 {
     const TTest *const tests[] = {above_zero_waits_that_long, below_zero_waits_for_the_answer, zero_does_not_wait,
-                                  the_wait_covers_the_look_up, a_connect_that_hangs, silence_of_a_server, a_late_program,
+                                  the_wait_covers_the_look_up, a_connect_that_hangs, silence_of_a_server, a_late_program, a_rare_caller,
                                   NULL};
     return suite_of("timeouts", tests, 20);
 }

@@ -1,5 +1,7 @@
 //! Batches over several servers: a result for each key, any size, and servers that fail alone.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panics")]
+
 mod memcached;
 
 use std::collections::HashMap;
@@ -125,8 +127,8 @@ fn duplicates_keep_their_order_in_a_send_buffer_that_is_full() {
     // Long values and short ones by turns: a short one may not overtake a long one that found no room. Where a batch
     // ends decides which ones could.
     let long = "x".repeat(6000);
-    for count in (550..1000).step_by(25) {
-        let value = |n: usize| if n % 2 == 0 { format!("{n} {long}") } else { n.to_string() };
+    for count in (550..1000).step_by(24) {
+        let value = |n: usize| if n.is_multiple_of(2) { format!("{n} {long}") } else { n.to_string() };
         let pairs: Vec<(String, String)> =
             (0..count).map(|n| (format!("key{}", n / 2 % 50), value(n))).collect();
         let items: Vec<Item<'_>> = pairs.iter().map(|(key, value)| Item::new(key, value)).collect();
@@ -136,8 +138,8 @@ fn duplicates_keep_their_order_in_a_send_buffer_that_is_full() {
         let last: HashMap<&String, &String> = pairs.iter().map(|(key, value)| (key, value)).collect();
         for (key, value) in last {
             let found = client.get(key).unwrap().unwrap().data;
-            let found = String::from_utf8_lossy(&found[..found.len().min(20)]).into_owned();
-            assert!(found == **value, "{key}: {found} in place of {value}");
+            let number = String::from_utf8_lossy(&found[..found.len().min(3)]).into_owned();
+            assert!(found == **value, "{key}: that of {number} in place of that of {}", &value[..3]);
         }
     }
 }

@@ -1,11 +1,14 @@
 //! Buffered writes: what is queued is stored at the flush, and what fails is named by its ticket.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panics")]
+
 mod memcached;
 
 use std::time::Duration;
 
 use memcached::Memcached;
 use memcached::deadline::{ms, within};
+use memcached::foreign_loop::ForeignLoop;
 use memcached::keys::{key_of, keys_of};
 use omcache::{Client, ClientBuilder, Command, Delta, ErrorKind, Expiration, Item, Mode, Ticket};
 
@@ -236,6 +239,38 @@ fn a_flush_to_a_server_that_hangs_ends_at_the_timeout_and_the_next_tells() {
     assert_eq!((failures[0].0, failures[0].1.kind()), (ticket, ErrorKind::Unknown), "{failures:?}");
     assert!(failures[0].1.was_sent());
     assert_eq!(failures[0].1.server(), Some(&*servers[0].address()));
+}
+
+#[test]
+fn a_flush_waits_for_what_was_queued_and_nothing_else() {
+    let servers = Memcached::start_many::<2>();
+    let mut client = builder(&servers).timeout(ms(200)).build().unwrap();
+    let (sick, healthy) = (key_of(&client, 0), key_of(&client, 1));
+    for server in 0..2 {
+        client.noop(server).unwrap();
+    }
+    servers[0].pause();
+    // Given up on, alone and as a batch, and submitted: the server that hangs owes all of them.
+    assert_eq!(client.get(&sick).unwrap_err().kind(), ErrorKind::Timeout);
+    assert_eq!(client.get_multi(&[&sick]).remove(0).unwrap_err().kind(), ErrorKind::Timeout);
+    assert!(client.set_multi(&[Item::new(&sick, "x")]).remove(0).unwrap_err().was_sent());
+    let submitted = client.submit(&Command::Get(sick.as_bytes())).unwrap();
+    client.set_timeout(Some(Duration::from_secs(5)));
+    for n in 0..10 {
+        set(&mut client, &healthy, &n.to_string());
+        let refused = client.queue(&Command::Store(Mode::Add, Item::new(&healthy, "x"))).unwrap();
+        let failures = within(ms(500), "the flush", || client.flush()).unwrap().failures;
+        assert_eq!(failures.iter().map(|(ticket, _)| *ticket).collect::<Vec<_>>(), [refused]);
+    }
+    servers[0].resume();
+    let mut events = ForeignLoop::new(client);
+    let completion = events.complete(1, Duration::from_secs(5)).remove(0);
+    assert_eq!(completion.ticket, submitted);
+    assert!(completion.result.is_ok());
+    // Nothing of what was given up on turns up later.
+    set(&mut events.client, &sick, "x");
+    assert!(events.client.flush().unwrap().failures.is_empty());
+    assert!(events.client.next_completion().is_none());
 }
 
 #[test]

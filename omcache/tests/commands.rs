@@ -1,5 +1,7 @@
 //! Every command against memcached: hits, misses, refusals, and what is stored afterwards.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panics")]
+
 mod memcached;
 
 use std::process::Command as Program;

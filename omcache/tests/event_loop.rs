@@ -1,5 +1,7 @@
 //! The client in a program's own event loop: nothing blocks, every command ends in one completion.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panics")]
+
 mod memcached;
 
 use std::collections::{HashMap, HashSet};
@@ -292,6 +294,35 @@ fn a_program_that_was_busy_elsewhere_still_gets_the_answer_that_came_in_time() {
     assert_eq!(completion.ticket, ticket);
     assert_eq!(value(completion.result.unwrap()).unwrap().data, "value");
     assert_eq!(client.server_info(0).unwrap().last_failure, None, "{:?}", connections.since(&servers[0]));
+}
+
+#[test]
+fn a_handshake_that_ended_while_the_program_was_busy_elsewhere_counts() {
+    let servers = Memcached::start_many::<2>();
+    let list = format!("{},localhost:{}", servers[0].address(), servers[1].port());
+    for server in 0..2 {
+        for turns in 0..4 {
+            let client = Client::builder().servers(&list).unwrap().connect_timeout(ms(200)).build().unwrap();
+            let mut events = ForeignLoop::new(client);
+            let key = key_of(&events.client, server);
+            let ticket = events.get(&key);
+            // As far as it comes in these turns: looked up, connected, or asked for its first answer.
+            let mut early = Vec::new();
+            for _ in 0..turns {
+                early.append(&mut events.turn(ms(100)));
+            }
+            let start = Instant::now();
+            until(PATIENCE, "time passes", || start.elapsed() > ms(300));
+            if early.is_empty() {
+                early = events.complete(1, PATIENCE);
+            }
+            assert_eq!(early[0].ticket, ticket);
+            assert!(early[0].result.is_ok(), "after {turns} turns: {:?}", early[0].result);
+            assert_eq!(events.client.server_for_key(&key), Some(server), "after {turns} turns");
+            let info = events.client.server_info(server).unwrap();
+            assert_eq!(info.last_failure, None, "after {turns} turns");
+        }
+    }
 }
 
 #[test]

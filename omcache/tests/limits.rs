@@ -1,5 +1,7 @@
 //! Limits of what is sent and received: what is beyond them fails alone, on a connection that goes on.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panics")]
+
 mod memcached;
 
 use memcached::Memcached;

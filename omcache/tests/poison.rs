@@ -1,6 +1,6 @@
 //! Servers that break the protocol: errors of the right kind, never another key's value, and a connection that recovers.
 
-#![allow(clippy::panic, reason = "tests fail by panics")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panics")]
 
 use std::collections::HashMap;
 use std::error::Error as _;
@@ -10,9 +10,9 @@ use omcache::testing::{Fault, Server};
 use omcache::{Client, ClientBuilder, Command, Error, ErrorKind, Expiration, Item, Mode, Reply, ServerState};
 
 const NEVER: Expiration = Expiration::NEVER;
-const DEAD: Duration = Duration::from_millis(200);
+const DEAD: Duration = Duration::from_millis(400);
 /// What a busy machine may add.
-const SLACK: Duration = Duration::from_millis(500);
+const SLACK: Duration = Duration::from_secs(1);
 
 fn builder(servers: &[Server]) -> ClientBuilder {
     let list: Vec<String> = servers.iter().map(Server::address).collect();
@@ -46,7 +46,7 @@ fn fatal() -> Vec<(Fault, &'static str)> {
         (Fault::StopAnswering, "no answer"),
         (Fault::OversizedLength { by: 10 }, "no answer"),
     ];
-    for bytes in [0, 1, 12, 23, 24, 27, 28, 30] {
+    for bytes in [0, 1, 23, 24, 30] {
         faults.push((Fault::CutShort { bytes }, "closed"));
         faults.push((Fault::CutShortAndHang { bytes }, "no answer"));
     }
@@ -80,10 +80,10 @@ fn every_command_survives_a_broken_answer() {
     let mut client = builder(&servers).build().unwrap();
     for (fault, _) in fatal() {
         // Most answers are a header alone: more than that is whole. One number of bytes will do here.
-        if let Fault::CutShort { bytes } | Fault::CutShortAndHang { bytes } = fault {
-            if bytes != 23 {
-                continue;
-            }
+        if let Fault::CutShort { bytes } | Fault::CutShortAndHang { bytes } = fault
+            && bytes != 23
+        {
+            continue;
         }
         for command in 0..7 {
             client.noop(0).unwrap();
@@ -278,7 +278,8 @@ fn a_handshake_that_goes_wrong_disables_the_server_and_the_next_takes_over() {
 #[test]
 fn a_server_that_reads_no_more_fails_its_own_keys_alone() {
     let servers = [filled(), filled()];
-    let mut client = builder(&servers).build().unwrap();
+    let dead = Duration::from_secs(1);
+    let mut client = builder(&servers).dead_timeout(dead).build().unwrap();
     let keys: Vec<String> = (0..64).map(|n| format!("large{n}")).collect();
     let homes: Vec<_> = keys.iter().map(|key| client.server_for_key(key).unwrap()).collect();
     let value = "x".repeat(900_000);
@@ -299,7 +300,7 @@ fn a_server_that_reads_no_more_fails_its_own_keys_alone() {
         }
     }
     // The connection fails, and then the handshake of the next one.
-    assert!(start.elapsed() < DEAD * 3 + SLACK * 2, "{:?}", start.elapsed());
+    assert!(start.elapsed() < dead * 2 + SLACK, "{:?}", start.elapsed());
     servers[1].behave();
 }
 

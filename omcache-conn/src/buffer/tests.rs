@@ -71,3 +71,34 @@ fn a_long_message_is_copied_once_at_most() {
     }
     assert_eq!((incoming.pending().len(), moves), (len, 2), "its first chunk, and one for all of it");
 }
+
+/// Bytes as they are read.
+fn read(incoming: &mut Incoming, pool: &mut Pool, bytes: &[u8]) {
+    incoming.space(pool)[..bytes.len()].copy_from_slice(bytes);
+    incoming.received(bytes.len());
+}
+
+#[test]
+fn what_was_seen_is_held_until_it_is_released() {
+    for hold in [false, true] {
+        let mut pool = Pool { hold, ..Pool::default() };
+        let mut incoming = Incoming::default();
+        // A chunk that is left for a larger one in the middle of a message, one that is read to its end, and one that
+        // goes with its connection.
+        read(&mut incoming, &mut pool, b"first and the begin");
+        incoming.consume(5);
+        incoming.lacks(2 * CHUNK);
+        read(&mut incoming, &mut pool, &[b'n'; 2 * CHUNK]);
+        incoming.consume(14 + 2 * CHUNK);
+        incoming.settle(&mut pool);
+        read(&mut incoming, &mut pool, b"third, and a part");
+        incoming.consume(6);
+        incoming.reset(&mut pool);
+        assert!(incoming.pending().is_empty());
+        let held: Vec<_> = pool.held.iter().map(|bytes| bytes.first_chunk::<5>().unwrap()).collect();
+        let expected: &[_] = if hold { &[b"first", b" and ", b"third"] } else { &[] };
+        assert_eq!(held, expected);
+        pool.release();
+        assert!(pool.held.is_empty());
+    }
+}

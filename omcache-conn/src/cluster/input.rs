@@ -49,8 +49,10 @@ impl Cluster {
     fn fire_timers(&mut self) {
         self.next_timer = Instant::FAR_FUTURE;
         for slot in self.active.clone() {
+            let unread = self.readable.contains(&slot);
             let Some((connection, shared)) = self.parts(slot) else { continue };
-            if connection.deadline(&shared.config).is_none_or(|deadline| deadline > shared.now) {
+            // What was received and not looked at yet may be what it waits for.
+            if unread || connection.deadline(&shared.config).is_none_or(|deadline| deadline > shared.now) {
                 self.follow(slot, Follow::Nothing);
                 continue;
             }

@@ -5,6 +5,7 @@ mod list;
 mod lone;
 mod output;
 mod route;
+mod withdraw;
 
 use std::sync::Arc;
 
@@ -162,7 +163,8 @@ impl Cluster {
         let Some(Some(connection)) = connections.get_mut(slot.index()) else {
             return Err(SubmitError::NoServers { total: order.len() });
         };
-        let (queued, limit) = (connection.outgoing.len(), shared.config.send_limit);
+        // Lengths in the FIFO have 32 bits.
+        let (queued, limit) = (connection.outgoing.len(), shared.config.send_limit.min(u32::MAX as usize));
         if len > limit - queued.min(limit) {
             let server = connection.index.unwrap_or_default();
             return Err(SubmitError::SendBufferFull { server, needed: len, queued, limit });
@@ -171,7 +173,6 @@ impl Cluster {
         encode(opaque, connection.outgoing.append(&mut shared.pool))?;
         shared.opaque = opaque;
         let origin = if target == Target::Key { Origin::Key } else { Origin::Server };
-        // The limit keeps the length far below 4 GiB in practice; a saturated one only makes it look sent.
         let len = u32::try_from(len).unwrap_or(u32::MAX);
         connection.in_flight.push(Entry { opaque, len, opcode, origin });
         if connection.in_flight.quiet_run() >= MAX_QUIET_RUN {
@@ -204,56 +205,6 @@ impl Cluster {
             if connection.settle_quiet(&mut self.shared) {
                 self.wake(slot);
             }
-        }
-    }
-
-    /// Takes back those of `count` requests from `first` on that are not sent: no event will tell of them. Each is named
-    /// to `not_sent`. Those that are sent, at least in part, may be carried out, and their events are still to come.
-    pub fn cancel(&mut self, first: u32, count: u32, mut not_sent: impl FnMut(u32)) {
-        let is_meant =
-            |entry: &Entry| entry.origin != Origin::Internal && entry.opaque.wrapping_sub(first) < count;
-        for slot in self.active.clone() {
-            let Some((connection, shared)) = self.parts(slot) else { continue };
-            if !connection.has_unsent(is_meant) {
-                continue;
-            }
-            let (entries, mut packets) = connection.take_unsent();
-            for entry in entries {
-                let packet = packets.split_to((entry.len as usize).min(packets.len()));
-                if is_meant(&entry) {
-                    not_sent(entry.opaque);
-                    continue;
-                }
-                connection.outgoing.append(&mut shared.pool).extend_from_slice(&packet);
-                connection.in_flight.push(entry);
-            }
-            connection.taken_back();
-            self.follow(slot, Follow::Nothing);
-        }
-    }
-
-    /// Throws away what is queued and not sent; each request ends as [`Outcome::NotSent`](crate::Outcome::NotSent). What is sent in part is
-    /// sent to its end.
-    pub fn discard_unsent(&mut self) {
-        for slot in self.active.clone() {
-            if let Some((connection, shared)) = self.parts(slot) {
-                connection.settle_unsent(&Failure::Discarded, shared);
-                connection.taken_back();
-                self.follow(slot, Follow::Nothing);
-            }
-        }
-    }
-
-    /// Closes every connection. What is outstanding ends as unknown, what is queued as not sent. Servers that are
-    /// disabled are so no longer.
-    pub fn disconnect_all(&mut self) {
-        for slot in (0..).map(ConnectionId).take(self.connections.len()) {
-            let Some((connection, shared)) = self.parts(slot) else { continue };
-            connection.settle_unsent(&Failure::Disconnected, shared);
-            connection.settle_sent(&Failure::Disconnected, shared);
-            connection.close(shared);
-            connection.down = false;
-            self.follow(slot, Follow::Nothing);
         }
     }
 
@@ -309,7 +260,10 @@ impl Cluster {
     #[inline]
     pub fn release_received(&mut self) {
         if let Some(slot) = self.unsettled.take() {
+            // What it would hold is let go of at once.
+            let hold = std::mem::replace(&mut self.shared.pool.hold, false);
             self.settle(slot);
+            self.shared.pool.hold = hold;
         }
         self.shared.pool.release();
     }

@@ -178,6 +178,8 @@ impl Connection {
             return Message::TooLarge { entry, header };
         }
         self.incoming.consume(len);
+        // Some servers answer a quiet request under the loud opcode; callers go by what they asked.
+        let header = ResponseHeader { opcode: entry.opcode, ..header };
         Message::Answer { entry, header, start }
     }
 

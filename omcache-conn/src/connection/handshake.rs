@@ -70,6 +70,7 @@ impl Connection {
 
     pub(crate) fn resolved(&mut self, result: Result<Vec<Address>, Failure>, shared: &mut Shared) -> Follow {
         let State::Resolving { deadline, .. } = self.state else { return Follow::Nothing };
+        let deadline = self.excused(deadline, shared);
         self.next_address = 0;
         match result {
             Ok(addresses) if !addresses.is_empty() => self.addresses = addresses,
@@ -97,11 +98,23 @@ impl Connection {
 
     pub(crate) fn connected(&mut self, shared: &mut Shared) -> Follow {
         let State::Connecting { address_deadline, deadline } = self.state else { return Follow::Nothing };
+        let address_deadline = self.excused(address_deadline, shared);
+        let deadline = deadline.max(address_deadline);
         let opaque = shared.internal_opaque();
         self.probe = noop(opaque);
         self.blocked = false;
         self.state = State::Probing { opaque, sent: 0, address_deadline, deadline };
         Follow::Wake
+    }
+
+    /// A limit that passed before this step was reported begins anew: whoever drives was busy elsewhere, which is not the
+    /// server's fault.
+    fn excused(&mut self, deadline: Instant, shared: &Shared) -> Instant {
+        if deadline >= shared.now {
+            return deadline;
+        }
+        self.waiting_since = self.waiting_since.map(|_| shared.now);
+        shared.now + shared.config.connect_timeout
     }
 
     /// Its socket failed, or it is to be given up.

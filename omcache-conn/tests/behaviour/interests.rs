@@ -96,6 +96,20 @@ fn a_blocked_socket_is_not_offered_bytes_until_it_has_room() {
 }
 
 #[test]
+fn what_is_left_of_a_write_is_offered_again() {
+    let mut world = World::new(Config::default(), 1);
+    world.noop(0);
+    world.run();
+    world.get("a");
+    let connection = world.cluster.connection_of(0).unwrap();
+    for left in [25, 20, 1] {
+        assert_eq!(world.cluster.poll_transmit().unwrap().bytes.len(), left);
+        world.cluster.handle_sent(world.now, connection, if left == 25 { 5 } else { 19.min(left) });
+    }
+    assert!(world.cluster.poll_transmit().is_none());
+}
+
+#[test]
 fn all_that_has_bytes_is_offered_once() {
     let mut world = World::new(Config::default(), 4);
     for server in 0..4 {

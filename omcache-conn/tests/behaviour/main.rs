@@ -10,6 +10,7 @@ mod handshake;
 mod held;
 mod interests;
 mod load;
+mod lone;
 mod loss;
 mod opaques;
 mod poison;

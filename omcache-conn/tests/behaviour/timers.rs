@@ -199,6 +199,23 @@ fn a_socket_that_takes_nothing_is_given_up() {
 }
 
 #[test]
+fn room_that_is_none_is_no_progress() {
+    let mut world = stuck(impatient(), 10);
+    let set = world.set("a", 100);
+    world.run();
+    let connection = world.cluster.connection_of(0).unwrap();
+    for _ in 0..3 {
+        world.advance_ms(300);
+        world.cluster.handle_writable(connection);
+        assert!(world.cluster.poll_transmit().is_some());
+        world.cluster.handle_sent(world.now, connection, 0);
+        world.cluster.handle_blocked(world.now, connection);
+    }
+    world.advance_ms(100);
+    assert_eq!(world.fate(set), &Fate::Settled(Outcome::Unknown(DEAD)));
+}
+
+#[test]
 fn nothing_is_owed_for_quiet_requests_that_are_sent() {
     let mut world = stuck(impatient(), 50);
     let set = world.set_quiet("a", 1_000);
@@ -309,6 +326,37 @@ fn time_does_not_go_back() {
     world.run();
     world.cluster.handle_time(ms(10));
     assert_eq!(world.cluster.poll_deadline(), Some(ms(6_000)));
+}
+
+#[test]
+fn every_report_tells_the_time() {
+    let later = |world: &World| world.now + Duration::from_millis(300);
+    // Written.
+    let mut world = stuck(impatient(), 1 << 16);
+    world.get("a");
+    world.cluster.handle_time(world.now);
+    let transmit = world.cluster.poll_transmit().unwrap();
+    let (connection, len) = (transmit.connection, transmit.bytes.len());
+    world.cluster.handle_sent(later(&world), connection, len);
+    assert_eq!(world.cluster.poll_deadline(), Some(ms(1_300)));
+    // Read.
+    world.now = ms(600);
+    world.cluster.receive_space(connection)[0] = 0x81;
+    world.cluster.handle_received(world.now, connection, 1);
+    assert_eq!(world.cluster.poll_deadline(), Some(ms(1_600)));
+    // Blocked.
+    let mut world = stuck(impatient(), 0);
+    world.get("a");
+    world.cluster.handle_time(world.now);
+    assert!(world.cluster.poll_transmit().is_some());
+    world.cluster.handle_blocked(later(&world), connection);
+    assert_eq!(world.cluster.poll_deadline(), Some(ms(1_300)));
+    // Lost.
+    let mut world = World::new(impatient(), 1);
+    world.noop(0);
+    world.pass_time();
+    world.cluster.handle_lost(later(&world), connection, Failure::Closed);
+    assert_eq!(world.cluster.poll_deadline(), Some(ms(10_300)));
 }
 
 #[test]

@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use omcache_conn::{
-    Action, Address, Cluster, Config, ConnectionId, Event, Failure, Health, Instant, LookupId, Server,
-    ServerChange, SubmitError, Target,
+    Action, Address, Cluster, Config, ConnectionId, Event, Failure, Health, Instant, LookupId, Response,
+    Server, ServerChange, SubmitError, Target,
 };
 use omcache_proto::binary::HEADER_LEN;
 use omcache_proto::{Key, Request, StoreMode};
@@ -60,6 +60,10 @@ pub(crate) struct World {
     /// Values are taken out of their buffers, and kept.
     pub(crate) takes_values: bool,
     kept: Vec<(Bytes, Vec<u8>)>,
+    /// Asks for the shortest way of one request first.
+    pub(crate) goes_alone: bool,
+    /// Requests that went the shortest way.
+    pub(crate) went_alone: usize,
     /// Calls `handle_time` more often than it has to.
     pub(crate) eager: bool,
     sequence: u64,
@@ -83,6 +87,8 @@ impl World {
             connects_at_once: false,
             takes_values: false,
             kept: Vec::new(),
+            goes_alone: false,
+            went_alone: 0,
             eager: false,
             sequence: 0,
         };
@@ -304,7 +310,9 @@ impl World {
         let late = self.cluster.poll_action();
         assert_eq!(late, None, "not all that a moment asks for is asked for at once");
         let deadline = self.cluster.poll_deadline().unwrap_or(Instant::FAR_FUTURE);
-        assert!(self.cluster.next_wakeup() <= deadline, "a wake-up after the deadline");
+        let wakeup = self.cluster.next_wakeup();
+        assert!(wakeup <= deadline, "a wake-up after the deadline");
+        assert!(wakeup > self.now, "a wake-up that was");
         let moved = !actions.is_empty();
         for action in actions {
             self.perform_one(action);
@@ -375,6 +383,7 @@ impl World {
     /// Writes what waits to be written.
     pub(crate) fn transmit(&mut self) -> bool {
         let mut moved = false;
+        moved |= self.goes_alone && self.transmit_alone();
         let mut rested = self.cluster.rests(self.now);
         while let Some(transmit) = self.cluster.poll_transmit() {
             assert!(!std::mem::take(&mut rested), "there were bytes to write");
@@ -408,6 +417,25 @@ impl World {
         moved
     }
 
+    /// Writes the last request, where it is all that is under way.
+    fn transmit_alone(&mut self) -> bool {
+        let opaque = self.cluster.last_opaque();
+        let Some(transmit) = self.cluster.poll_lone(self.now, opaque) else { return false };
+        let (connection, bytes) = (transmit.connection, transmit.bytes);
+        let socket = self.sockets.get_mut(&connection).expect("bytes belong to a socket");
+        let room = self.peers[socket.peer].window.saturating_sub(socket.input.len());
+        if socket.phase != Phase::Open || room < bytes.len() {
+            // They will be polled again.
+            return false;
+        }
+        let ledger = &mut self.ledger;
+        socket.write(bytes, |opaque, opcode| ledger.written(opaque, opcode));
+        let wakeup = self.cluster.handle_lone_sent(self.now, connection);
+        let deadline = self.cluster.poll_deadline().unwrap_or(Instant::FAR_FUTURE);
+        assert!(wakeup <= deadline, "a wake-up after the deadline");
+        true
+    }
+
     /// Takes the events.
     pub(crate) fn drain(&mut self) -> bool {
         let mut moved = false;
@@ -417,23 +445,8 @@ impl World {
             moved = true;
             match event {
                 Event::Response(response) => {
-                    let packet = response.packet();
-                    let mut answer = Answer {
-                        opaque: response.opaque(),
-                        opcode: packet.opcode,
-                        status: packet.status,
-                        server: response.server(),
-                        endpoint: String::new(),
-                        key: packet.key.to_vec(),
-                        value: packet.value.to_vec(),
-                    };
-                    assert_eq!(response.value(), answer.value);
-                    if self.takes_values {
-                        self.kept.push((response.into_value(), answer.value.clone()));
-                    }
-                    answer.endpoint = self.cluster.server(answer.server).unwrap().to_string();
-                    self.tell(|| format!("{answer:?}"));
-                    self.ledger.answered(answer);
+                    let answer = look_at(response, self.takes_values.then_some(&mut self.kept));
+                    self.answered(answer);
                 }
                 Event::Settled(settled) => {
                     self.tell(|| format!("{settled:?}"));
@@ -447,6 +460,12 @@ impl World {
             }
         }
         moved
+    }
+
+    fn answered(&mut self, mut answer: Answer) {
+        answer.endpoint = self.cluster.server(answer.server).unwrap().to_string();
+        self.tell(|| format!("{answer:?}"));
+        self.ledger.answered(answer);
     }
 
     /// Lets the servers read, work and answer.
@@ -530,7 +549,17 @@ impl World {
             assert!((1..=most).contains(&space.len()), "room for {} bytes", space.len());
             let len = space.len().min(self.peers[socket.peer].read_max);
             let count = socket.read(self.now, &mut space[..len]);
-            self.cluster.handle_received(self.now, connection, count);
+            let alone =
+                self.goes_alone.then(|| self.cluster.handle_lone_received(connection, count)).flatten();
+            match alone {
+                None => self.cluster.handle_received(self.now, connection, count),
+                Some(answer) => {
+                    self.went_alone += 1;
+                    let response = self.cluster.lone_response(answer).expect("nothing else was called");
+                    let answer = look_at(response, self.takes_values.then_some(&mut self.kept));
+                    self.answered(answer);
+                }
+            }
         } else if socket.phase == Phase::Reset {
             let failure = Failure::io("receive", &std::io::ErrorKind::ConnectionReset.into());
             self.cluster.handle_lost(self.now, connection, failure);
@@ -587,6 +616,25 @@ impl World {
     pub(crate) fn kept_values(&mut self) -> Vec<Bytes> {
         self.kept.drain(..).map(|(value, _)| value).collect()
     }
+}
+
+/// What is in a response; its value may be kept.
+fn look_at(response: Response<'_>, kept: Option<&mut Vec<(Bytes, Vec<u8>)>>) -> Answer {
+    let packet = response.packet();
+    let answer = Answer {
+        opaque: response.opaque(),
+        opcode: packet.opcode,
+        status: packet.status,
+        server: response.server(),
+        endpoint: String::new(),
+        key: packet.key.to_vec(),
+        value: packet.value.to_vec(),
+    };
+    assert_eq!(response.value(), answer.value);
+    if let Some(kept) = kept {
+        kept.push((response.into_value(), answer.value.clone()));
+    }
+    answer
 }
 
 /// The server at the address of a peer.

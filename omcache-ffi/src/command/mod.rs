@@ -7,10 +7,14 @@ mod store;
 
 use std::ffi::{c_int, c_uchar, c_void};
 
-use omcache::driver::proto::binary::Opcode;
+use omcache::driver::conn::Instant;
+use omcache::driver::proto::binary::{Opcode, RequestPacket};
 
-use crate::boundary::{bytes_of, key_of};
+use crate::boundary::{bytes_of, guarded, key_of};
+use crate::handle::run;
 use crate::io::one;
+use crate::lone::Lone;
+use crate::op::{Op, Phase};
 use crate::ret;
 use crate::types::{omcache_req_header_s, omcache_req_t, omcache_t, omcache_value_t};
 
@@ -38,9 +42,15 @@ impl Default for Parts<'_> {
 }
 
 impl Parts<'_> {
+    /// The opcode, quiet where the request is not waited for and has such a form.
+    #[inline]
+    fn opcode(&self, timeout: i32) -> Opcode {
+        if timeout == 0 { self.opcode.quiet().unwrap_or(self.opcode) } else { self.opcode }
+    }
+
     /// The request, in its quiet form where it is not waited for and has one. None where it is too long.
     pub(super) fn request(&self, timeout: i32) -> Option<omcache_req_t> {
-        let opcode = if timeout == 0 { self.opcode.quiet().unwrap_or(self.opcode) } else { self.opcode };
+        let opcode = self.opcode(timeout);
         let body = self.extras.len() + self.key.len() + self.value.len();
         Some(omcache_req_t {
             server_index: self.server_index,
@@ -63,7 +73,52 @@ impl Parts<'_> {
     /// # Safety
     /// `mc` is NULL or a live handle.
     pub(super) unsafe fn run(&self, mc: *mut omcache_t, value: &mut omcache_value_t, timeout: i32) -> c_int {
+        let mut submitted = None;
+        if self.server_index < 0 {
+            let &Self { extras, key, value: data, cas, .. } = self;
+            let opcode = self.opcode(timeout);
+            let packet = RequestPacket { opcode, vbucket: 0, cas, opaque: 0, extras, key, value: data };
+            let lone = guarded(Lone::Done(ret::FAIL), || {
+                // SAFETY: a live handle or NULL as the caller promises; no other reference to it is live.
+                match unsafe { mc.as_mut() } {
+                    Some(handle) => handle.run_alone(&packet, timeout, value),
+                    None => Lone::Done(ret::INVALID),
+                }
+            });
+            match lone {
+                Lone::Done(result) => return result,
+                // SAFETY: a live handle, as it was just used.
+                Lone::Logged(result) => return unsafe { run(mc, &mut Op::done(result)) },
+                Lone::Untouched => {}
+                Lone::Submitted { opaque, now, deadline } => submitted = Some((opaque, now, deadline)),
+            }
+        }
+        // SAFETY: as the caller promises.
+        unsafe { self.run_general(mc, value, timeout, submitted) }
+    }
+
+    /// As [`Parts::run`], the general way; of a request that is submitted already, with its opaque, the moment and the
+    /// deadline.
+    ///
+    /// # Safety
+    /// As [`Parts::run`].
+    unsafe fn run_general(
+        &self,
+        mc: *mut omcache_t,
+        value: &mut omcache_value_t,
+        timeout: i32,
+        submitted: Option<(u32, Instant, Instant)>,
+    ) -> c_int {
         let Some(mut request) = self.request(timeout) else { return ret::INVALID };
+        if let Some((opaque, now, deadline)) = submitted {
+            let mut op = Op::new(timeout);
+            (op.phase, op.first, op.now, op.deadline) = (Phase::Adopt, opaque, now, deadline);
+            (op.submit, op.requests, op.request_count) = (true, &raw mut request, 1);
+            (op.values, op.capacity) = (std::ptr::from_mut(value), 1);
+            // SAFETY: as the caller promises; the pointers are to this frame's.
+            let result = unsafe { run(mc, &mut op) };
+            return if result == ret::OK && op.stored > 0 { value.status } else { result };
+        }
         // SAFETY: as the caller promises; the request points to what its lengths say.
         let result = unsafe { one(mc, &raw mut request, value, timeout) };
         if self.server_index >= 0 && result == ret::SERVER_FAILURE { ret::NO_SERVERS } else { result }

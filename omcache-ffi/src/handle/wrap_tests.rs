@@ -26,7 +26,8 @@ impl Drop for Memcached {
 fn memcached(file: &Path) -> (Memcached, String) {
     let mut command = Command::new("memcached");
     command.args(["-p", "-1", "-l", "127.0.0.1", "-U", "0", "-t", "1", "-u", "root"]);
-    let child = command.env("MEMCACHED_PORT_FILENAME", file).stdin(Stdio::null()).spawn().expect("memcached starts");
+    let child =
+        command.env("MEMCACHED_PORT_FILENAME", file).stdin(Stdio::null()).spawn().expect("memcached starts");
     let server = Memcached(child);
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {

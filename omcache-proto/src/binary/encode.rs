@@ -43,9 +43,12 @@ pub(super) fn write_packet(
 ) {
     out.reserve(HEADER_LEN.saturating_add(body_len(extras.len(), key.len(), value.len())));
     out.extend_from_slice(header);
-    out.extend_from_slice(extras);
-    out.extend_from_slice(key);
-    out.extend_from_slice(value);
+    // Appending nothing is not free.
+    for part in [extras, key, value] {
+        if !part.is_empty() {
+            out.extend_from_slice(part);
+        }
+    }
 }
 
 /// What goes into the header besides the lengths.

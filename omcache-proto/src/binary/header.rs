@@ -200,7 +200,7 @@ macro_rules! header {
             ///
             /// [`DecodeError::Magic`], [`DecodeError::DataType`], and [`DecodeError::Lengths`]
             /// where the extras and the key are longer than the body.
-            #[inline]
+            #[inline(always)]
             pub fn parse(input: &[u8]) -> Result<Decoded<Self>, DecodeError> {
                 Ok(match parse(input, $magic)? {
                     Decoded::Incomplete { needed } => Decoded::Incomplete { needed },

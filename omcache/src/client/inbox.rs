@@ -51,7 +51,9 @@ pub(super) struct Unnamed {
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
     pub(super) completions: VecDeque<Completion>,
-    /// Failures of queued (quiet) commands.
+    /// How many queued (quiet) commands have no outcome yet.
+    pub(super) queued: usize,
+    /// Failures of queued commands.
     pub(super) failures: Vec<(Ticket, Error)>,
     abandoned: Abandoned,
 }
@@ -85,8 +87,11 @@ impl Inbox {
             }
             Event::Settled(settled) => {
                 let quiet = settled.opcode.is_quiet();
-                if self.abandoned.take(settled.opaque, true) || (quiet && settled.outcome == Outcome::Silent)
-                {
+                if self.abandoned.take(settled.opaque, true) {
+                    return None;
+                }
+                if quiet && settled.outcome == Outcome::Silent {
+                    self.queued = self.queued.saturating_sub(1);
                     return None;
                 }
                 let error = Error::from_outcome(settled.outcome)?;
@@ -108,6 +113,7 @@ impl Inbox {
             self.completions.push_back(Completion { ticket, result });
             return failed;
         }
+        self.queued = self.queued.saturating_sub(1);
         let error = result.map_or_else(Some, |reply| command::quiet_refusal(&reply));
         let failed = error.is_some();
         self.failures.extend(error.map(|error| (ticket, error)));
@@ -123,5 +129,25 @@ impl Inbox {
         if let Some(error) = error {
             *error = std::mem::replace(error, Error::timeout(true)).with_server(server);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_abandoned_is_remembered_until_the_last_is_heard_of_it() {
+        let mut abandoned = Abandoned::default();
+        // Of four requests across the wrap one is settled already.
+        abandoned.0.push(Range { first: u32::MAX - 1, count: 4, unsettled: 3 });
+        abandoned.0.push(Range { first: 10, count: 1, unsettled: 1 });
+        assert!(!abandoned.take(2, true) && !abandoned.take(u32::MAX - 2, true));
+        assert!(abandoned.take(u32::MAX, true) && abandoned.take(0, true));
+        assert!(abandoned.take(10, false) && abandoned.take(10, false), "there is more to come");
+        assert_eq!(abandoned.0.len(), 2);
+        assert!(abandoned.take(10, true) && !abandoned.take(10, true));
+        assert!(abandoned.take(1, true) && !abandoned.take(1, true));
+        assert!(abandoned.0.is_empty());
     }
 }

@@ -61,16 +61,20 @@ impl Client {
             }
         }
         match self.driver.cluster.submit(Target::Key, &request) {
-            Ok(opaque) => Ok(Ticket(opaque)),
+            Ok(opaque) => Ok(opaque),
             Err(SubmitError::SendBufferFull { needed, limit, .. }) if needed <= limit => {
                 let now = self.begin();
-                self.submit_with_room(now, |cluster| cluster.submit(Target::Key, &request)).map(Ticket)
+                self.submit_with_room(now, |cluster| cluster.submit(Target::Key, &request))
             }
             Err(error) => Err(error.into()),
         }
+        .map(|opaque| {
+            self.inbox.queued += 1;
+            Ticket(opaque)
+        })
     }
 
-    /// Sends what is queued and waits until nothing is under way, at most [`Client::timeout`]. Tells which of the queued
+    /// Sends what is queued and waits until all of it is settled, at most [`Client::timeout`]. Tells which of the queued
     /// commands failed.
     ///
     /// # Errors
@@ -84,8 +88,7 @@ impl Client {
         loop {
             self.driver.flush(now);
             self.take_events();
-            if !self.driver.cluster.has_pending() {
-                self.inbox.forget_abandoned();
+            if self.inbox.queued == 0 {
                 return Ok(Flushed { failures: std::mem::take(&mut self.inbox.failures) });
             }
             now = self.pause(now, deadline)?;
