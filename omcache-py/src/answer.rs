@@ -15,28 +15,27 @@ pub(crate) struct Answer {
     pub(crate) cas: u64,
     /// Of a counter.
     pub(crate) delta: u64,
-    /// Where the response has one: a statistic's name.
-    pub(crate) key: Bytes,
     pub(crate) data: Bytes,
-    pub(crate) failure: Option<Box<Failed>>,
+    /// What most answers do without.
+    pub(crate) more: Option<Box<More>>,
 }
 
-/// More of a request that did not do what it was to do.
+/// What most answers do without.
 #[derive(Clone, Debug)]
-pub(crate) struct Failed {
-    /// What happened, and where.
-    pub(crate) reason: String,
-    /// Whether the request was sent, at least in part.
-    pub(crate) sent: bool,
+pub(crate) enum More {
+    /// The key, where the response has one: a statistic's name.
+    Key(Bytes),
+    /// Why the request did not do what it was to do, and whether it was sent, at least in part.
+    Failed { reason: String, sent: bool },
 }
 
 impl Answer {
     pub(crate) fn plain(ret: Ret) -> Self {
-        Self { ret, flags: 0, cas: 0, delta: 0, key: Bytes::new(), data: Bytes::new(), failure: None }
+        Self { ret, flags: 0, cas: 0, delta: 0, data: Bytes::new(), more: None }
     }
 
     pub(crate) fn failed(ret: Ret, sent: bool, reason: impl Into<String>) -> Self {
-        Self { failure: Some(Box::new(Failed { reason: reason.into(), sent })), ..Self::plain(ret) }
+        Self { more: Some(Box::new(More::Failed { reason: reason.into(), sent })), ..Self::plain(ret) }
     }
 
     pub(crate) fn refused(error: &SubmitError) -> Self {
@@ -68,7 +67,7 @@ impl Answer {
         }
         answer.flags = packet.flags().unwrap_or_default();
         if !packet.key.is_empty() {
-            answer.key = Bytes::copy_from_slice(packet.key);
+            answer.more = Some(Box::new(More::Key(Bytes::copy_from_slice(packet.key))));
         }
         answer.data = response.into_value();
         answer
@@ -82,7 +81,7 @@ impl Answer {
         if self.ret == Ret::FAIL {
             let text = String::from_utf8_lossy(text);
             let reason = format!("{opcode:?} was answered with {status:?}: {text}");
-            self.failure = Some(Box::new(Failed { reason, sent: true }));
+            self.more = Some(Box::new(More::Failed { reason, sent: true }));
         }
     }
 
@@ -104,8 +103,24 @@ impl Answer {
         Some(Self::failed(ret, sent, reason))
     }
 
+    /// The key that the response has, if any.
+    pub(crate) fn key(&self) -> &[u8] {
+        match self.more.as_deref() {
+            Some(More::Key(key)) => key,
+            _ => &[],
+        }
+    }
+
+    /// Why the request failed, where it was not simply refused by the server.
+    pub(crate) fn failure(&self) -> Option<&str> {
+        match self.more.as_deref() {
+            Some(More::Failed { reason, .. }) => Some(reason),
+            _ => None,
+        }
+    }
+
     /// Whether the request may have been carried out.
     pub(crate) fn sent(&self) -> bool {
-        self.failure.as_ref().is_none_or(|failure| failure.sent)
+        !matches!(self.more.as_deref(), Some(More::Failed { sent: false, .. }))
     }
 }

@@ -4,7 +4,7 @@ use omcache::driver::conn::Instant;
 use omcache::driver::proto::Key;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyMemoryView, PyString};
+use pyo3::types::{PyBytes, PyDict, PyMemoryView, PyString};
 
 use crate::errors;
 use crate::ret::Ret;
@@ -74,8 +74,11 @@ impl Timeout {
     }
 }
 
-/// Keys, as the caller gave them and as they are sent. One string is no collection of keys.
-pub(crate) fn keys_of<'py>(keys: &Bound<'py, PyAny>) -> PyResult<Vec<(Bound<'py, PyAny>, Bound<'py, PyBytes>)>> {
+/// A key, as the caller gave it and as it is sent.
+pub(crate) type GivenKey<'py> = (Bound<'py, PyAny>, Bound<'py, PyBytes>);
+
+/// A collection of keys. One string is none.
+pub(crate) fn keys_of<'py>(keys: &Bound<'py, PyAny>) -> PyResult<Vec<GivenKey<'py>>> {
     if keys.is_instance_of::<PyString>() || keys.is_instance_of::<PyBytes>() {
         return Err(PyTypeError::new_err("a collection of keys is wanted, not one key"));
     }
@@ -86,4 +89,34 @@ pub(crate) fn keys_of<'py>(keys: &Bound<'py, PyAny>) -> PyResult<Vec<(Bound<'py,
         all.push((key, bytes));
     }
     Ok(all)
+}
+
+/// The keys and the values of a mapping.
+pub(crate) fn items_of<'py>(
+    items: &Bound<'py, PyAny>,
+) -> PyResult<(Vec<GivenKey<'py>>, Vec<Bound<'py, PyBytes>>)> {
+    let size = items.len().unwrap_or_default();
+    let (mut keys, mut values) = (Vec::with_capacity(size), Vec::with_capacity(size));
+    let mut take = |key: Bound<'py, PyAny>, value: &Bound<'py, PyAny>| -> PyResult<()> {
+        values.push(bytes_of(value)?);
+        let bytes = bytes_of(&key)?;
+        keys.push((key, bytes));
+        Ok(())
+    };
+    if let Ok(dict) = items.cast_exact::<PyDict>() {
+        for (key, value) in dict {
+            take(key, &value)?;
+        }
+    } else {
+        for item in items.call_method0("items")?.try_iter()? {
+            let (key, value) = item?.extract::<(Bound<'py, PyAny>, Bound<'py, PyAny>)>()?;
+            take(key, &value)?;
+        }
+    }
+    Ok((keys, values))
+}
+
+/// Whether Python takes the object for true.
+pub(crate) fn truth(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    object.is_truthy()
 }

@@ -61,7 +61,7 @@ pub(crate) fn new(py: Python<'_>, operation: &str, ret: Ret, reason: &str, sent:
 /// The exception for an answer that is no success.
 #[cold]
 pub(crate) fn of_answer(py: Python<'_>, operation: &str, answer: &Answer) -> PyErr {
-    let reason = answer.failure.as_ref().map_or("", |failure| failure.reason.as_str());
+    let reason = answer.failure().unwrap_or_default();
     new(py, operation, answer.ret, reason, answer.sent())
 }
 
@@ -72,4 +72,10 @@ pub(crate) fn usage(py: Python<'_>, text: impl Into<String>) -> PyErr {
         Ok([.., error]) => PyErr::from_type(error.bind(py).clone(), (text.into(),)),
         Err(error) => error,
     }
+}
+
+/// The exception for a client that is no more.
+#[cold]
+pub(crate) fn freed(py: Python<'_>) -> PyErr {
+    usage(py, "the client was freed")
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use omcache::driver::Level;
 use omcache::driver::conn::{Config, Server, parse_server_list};
 use omcache::driver::hash::Named;
 
@@ -13,18 +12,11 @@ pub(crate) struct Settings {
     pub(crate) distribution: Named,
     pub(crate) config: Config,
     pub(crate) buffering: bool,
-    pub(crate) log_level: Option<Level>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            servers: Vec::new(),
-            distribution: Named::Ketama,
-            config: Config::default(),
-            buffering: false,
-            log_level: None,
-        }
+        Self { servers: Vec::new(), distribution: Named::Ketama, config: Config::default(), buffering: false }
     }
 }
 

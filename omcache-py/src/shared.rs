@@ -4,24 +4,26 @@
 //! thread leads: it waits for the sockets without the core, so that the others can submit, and takes what comes for all.
 //! The others wait for their turn. No thread that holds the core waits for the interpreter.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use omcache::Descriptor;
 use omcache::driver::Waited;
 use omcache::driver::conn::Instant;
+use pyo3::Python;
 
-use crate::answer::Answer;
-use crate::core::{Core, Op, OpId};
+use crate::cooperative::Sleepers;
+use crate::core::Core;
+use crate::log::Lines;
+use crate::op::{Op, OpId};
 use crate::poller::Poller;
-use crate::ret::Ret;
 
 /// After this long, a waiting thread looks after the program's signals.
 const SIGNALS: Duration = Duration::from_millis(50);
 
 /// How long a thread that is alone waits with the core held. Most answers come sooner.
-const ALONE: Duration = Duration::from_millis(1);
+const ALONE: Duration = Duration::from_millis(5);
 
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +45,7 @@ pub(crate) struct Wait {
 #[derive(Debug)]
 pub(crate) enum Progress {
     /// The operation is done, or was given up.
-    Done(Op),
+    Done(Box<Op>),
     /// Nothing is under way.
     Drained,
     /// The time was over before nothing was under way.
@@ -56,9 +58,10 @@ pub(crate) enum Progress {
 
 /// What the leading thread waits for.
 #[derive(Debug, Default)]
-struct Leading {
-    watched: Vec<Descriptor>,
-    until: Option<Instant>,
+pub(crate) struct Leading {
+    pub(crate) watched: Vec<Descriptor>,
+    /// When the next timer is due.
+    pub(crate) until: Option<Instant>,
 }
 
 /// The core, and who leads.
@@ -68,6 +71,8 @@ pub(crate) struct Held {
     /// Threads that wait for their turn.
     following: usize,
     scratch: Vec<Descriptor>,
+    /// Those who wait in the program's own way.
+    pub(crate) sleepers: Sleepers,
 }
 
 /// A core that several threads use.
@@ -76,6 +81,8 @@ pub(crate) struct Shared {
     turn: Condvar,
     /// Threads with an operation at work.
     inside: AtomicUsize,
+    /// Whether lines wait for the program's log.
+    has_lines: Arc<AtomicBool>,
     poller: OnceLock<Option<Poller>>,
 }
 
@@ -90,8 +97,16 @@ impl Drop for Inside<'_> {
 
 impl Shared {
     pub(crate) fn new(core: Core) -> Self {
+        let has_lines = Arc::clone(&core.has_lines);
         Self {
-            held: Mutex::new(Held { core, leading: None, following: 0, scratch: Vec::new() }),
+            held: Mutex::new(Held {
+                core,
+                leading: None,
+                following: 0,
+                scratch: Vec::new(),
+                sleepers: Sleepers::default(),
+            }),
+            has_lines,
             turn: Condvar::new(),
             inside: AtomicUsize::new(0),
             poller: OnceLock::new(),
@@ -183,7 +198,7 @@ impl Shared {
 
     /// Sends what can be sent, and looks whether the goal is reached or the time is over.
     #[inline]
-    fn look(&self, held: &mut Held, wait: &Wait, now: Instant) -> Option<Progress> {
+    pub(crate) fn look(&self, held: &mut Held, wait: &Wait, now: Instant) -> Option<Progress> {
         let core = &mut held.core;
         core.driver.flush(now);
         core.take_events();
@@ -266,9 +281,20 @@ impl Shared {
     }
 }
 
+impl Lines for Shared {
+    #[inline]
+    fn has_lines(&self) -> bool {
+        self.has_lines.load(Ordering::Relaxed)
+    }
+
+    fn with<R: Send>(&self, py: Python<'_>, work: impl FnOnce(&mut Core) -> R + Send) -> R {
+        py.detach(|| work(&mut self.hold().core))
+    }
+}
+
 impl Held {
     /// What the leading thread is to wait for now.
-    fn lead(&mut self, now: Instant) -> Leading {
+    pub(crate) fn lead(&mut self, now: Instant) -> Leading {
         let mut watched = std::mem::take(&mut self.scratch);
         watched.clear();
         self.core.driver.descriptors(&mut watched);
@@ -277,32 +303,31 @@ impl Held {
 
     /// Whether the leading thread's wait ends in time for all that is waited for now.
     fn is_covered(&mut self, now: Instant) -> bool {
+        let Some(leading) = self.leading.take() else { return false };
+        let covered = self.covers(&leading, now);
+        self.leading = Some(leading);
+        covered
+    }
+
+    /// Whether somebody who waits for that does not wait too long.
+    pub(crate) fn covers(&mut self, leading: &Leading, now: Instant) -> bool {
         let timer = self.core.time_left().map(|left| now + left);
         let mut wanted = std::mem::take(&mut self.scratch);
         wanted.clear();
         self.core.driver.descriptors(&mut wanted);
-        let covered = self.leading.as_ref().is_some_and(|leading| {
-            let in_time = match (timer, leading.until) {
-                // A timer that was a moment later when it was first read is the same one.
-                (Some(timer), Some(until)) => until <= timer + Duration::from_millis(1),
-                (Some(_), None) => false,
-                (None, _) => true,
-            };
-            in_time
-                && wanted.iter().all(|one| {
-                    leading.watched.iter().any(|other| {
-                        other.fd == one.fd
-                            && (other.readable || !one.readable)
-                            && (other.writable || !one.writable)
-                    })
-                })
-        });
+        let in_time = match (timer, leading.until) {
+            // A timer that was a moment later when it was first read is the same one.
+            (Some(timer), Some(until)) => until <= timer + Duration::from_millis(1),
+            (Some(_), None) => false,
+            (None, _) => true,
+        };
+        let watches = |one: &Descriptor| {
+            leading.watched.iter().any(|other| {
+                other.fd == one.fd && (other.readable || !one.readable) && (other.writable || !one.writable)
+            })
+        };
+        let covered = in_time && wanted.iter().all(watches);
         self.scratch = wanted;
         covered
     }
-}
-
-/// An answer for what ended without one.
-pub(crate) fn system_failure(reason: &str) -> Answer {
-    Answer::failed(Ret::FAIL, true, reason)
 }

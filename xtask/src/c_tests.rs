@@ -20,7 +20,7 @@ const WRAPPED: &str = "libmemcached_program.c";
 const TOO_SLOW_FOR_VALGRIND: &[&str] = &["scale"];
 
 /// How; without any of these, the installed library as it is.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub(crate) struct Options {
     /// Under the address and undefined behaviour sanitizers, leaks included, of the C and the Rust side
     #[arg(long)]
@@ -31,6 +31,13 @@ pub(crate) struct Options {
     /// Only this suite, such as `failover`
     #[arg(long)]
     suite: Option<String>,
+}
+
+impl Options {
+    /// Under the sanitizers.
+    pub(crate) fn sanitized() -> Self {
+        Self { sanitize: true, ..Self::default() }
+    }
 }
 
 /// Runs the tests in each of the ways that are asked for.

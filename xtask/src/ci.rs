@@ -3,7 +3,9 @@
 use anyhow::Result;
 
 use crate::abi;
+use crate::c_tests;
 use crate::fuzz;
+use crate::pgmemcache;
 use crate::prerequisites;
 use crate::process;
 use crate::steps::Steps;
@@ -52,6 +54,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         cargo(&["bench", "--workspace", "--all-features", "--bench", "*", "--no-run"])
     });
     steps.run("C interface", || abi::run(workspace, &abi::Options::default()));
+    steps.run("C tests, sanitized", || c_tests::run(workspace, &c_tests::Options::sanitized()));
+    steps.run("pgmemcache", || pgmemcache::run(workspace));
     match fuzz::targets(root) {
         Ok(targets) => {
             for target in targets {

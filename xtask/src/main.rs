@@ -9,9 +9,12 @@ mod install;
 mod pgmemcache;
 mod prerequisites;
 mod process;
+mod python;
+mod python_tests;
 mod steps;
 mod test;
 mod tidy;
+mod wheel;
 mod workspace;
 
 use std::process::ExitCode;
@@ -46,6 +49,10 @@ enum Task {
     Install(install::Options),
     /// Build pgmemcache on the C library and run its test in a PostgreSQL cluster of its own
     Pgmemcache,
+    /// Build the Python package: a wheel for every supported Python, and a source distribution
+    Wheel(wheel::Options),
+    /// Build the Python package and run its tests
+    PythonTest(python_tests::Options),
     /// Check the structure of the tree: layers, file headers, sizes, names, links
     Tidy,
 }
@@ -61,6 +68,8 @@ fn main() -> ExitCode {
         Task::CTest(options) => c_tests::run(&workspace, &options),
         Task::Install(options) => install::run(&workspace, &options),
         Task::Pgmemcache => pgmemcache::run(&workspace),
+        Task::Wheel(options) => wheel::run(&workspace, &options),
+        Task::PythonTest(options) => python_tests::run(&workspace, &options),
         Task::Tidy => tidy::run(&workspace),
     });
     match result {

@@ -61,6 +61,9 @@ pub(crate) const PGMEMCACHE: &[Prerequisite] = &[
     },
 ];
 
+/// For the Python package.
+pub(crate) const PYTHON: &[Prerequisite] = &[Prerequisite { needs: "python3", package: "python3-venv" }];
+
 /// For the fuzz targets: the fuzzing runtime is C++.
 pub(crate) const FUZZING: &[Prerequisite] = &[Prerequisite { needs: "c++", package: "g++" }];
 

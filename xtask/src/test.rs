@@ -1,9 +1,12 @@
-//! `cargo xtask test`: what the tests need, every test of every crate, every example.
+//! `cargo xtask test`: what the tests need, every test of every crate, every example, the tests of the C library
+//! and of the Python package.
 
 use anyhow::{Result, bail};
 
+use crate::c_tests;
 use crate::prerequisites;
 use crate::process;
+use crate::python_tests;
 use crate::workspace::Workspace;
 
 /// Installs what is missing and runs all tests.
@@ -27,6 +30,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         cargo.args(["run", "--quiet", "-p", package, "--all-features", "--example", example]);
         failures.extend(process::run(&mut cargo).err());
     }
+    failures.extend(c_tests::run(workspace, &c_tests::Options::default()).err());
+    failures.extend(python_tests::run(workspace, &python_tests::Options::default()).err());
     println!(
         "\ntests: {} passed, {} failed, {} ignored in {} test programs",
         total.passed, total.failed, total.ignored, total.programs

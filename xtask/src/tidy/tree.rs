@@ -69,7 +69,9 @@ impl File {
     pub(crate) fn new(path: impl Into<String>, text: impl Into<String>) -> Self {
         let (path, text) = (path.into(), text.into());
         let tokens = path.ends_with(".rs").then(|| tokens::read(&text));
-        let outside = |part| matches!(part, "tests" | "tests.rs" | "benches" | "examples" | "fuzz");
+        let outside = |part| {
+            matches!(part, "tests" | "tests.rs" | "tests-c" | "benches" | "examples" | "examples-c" | "fuzz")
+        };
         let test_only = path.split('/').any(outside);
         Self { path, text, tokens, test_only }
     }

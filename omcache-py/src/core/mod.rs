@@ -1,89 +1,38 @@
 //! The driver together with the operations that wait on it. No lock, no interpreter, no waiting of its own.
 
+mod lines;
+mod servers;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use omcache::driver::conn::{Event, Instant, Server, SubmitError, Target};
+use omcache::driver::conn::{Event, Instant, SubmitError, Target};
 use omcache::driver::hash::BuildError;
 use omcache::driver::proto::Request;
 use omcache::driver::proto::binary::{Opcode, RequestPacket};
 use omcache::driver::{Driver, Level, LogLine, Waited};
-use smallvec::SmallVec;
 
 use crate::answer::Answer;
-use crate::ret::Ret;
+use crate::op::{Op, OpId, find};
 use crate::settings::Settings;
 
 /// Keys after which a batch looks at the sockets, so that servers work while it is still being written.
 const STRIDE: usize = 512;
 
-/// Names an operation.
-pub(crate) type OpId = u64;
-
-/// An operation: one request, or the many of a batch.
-#[derive(Debug)]
-pub(crate) struct Op {
-    pub(crate) id: OpId,
-    /// The opaque of the first request; they are consecutive.
-    first: u32,
-    count: u32,
-    outstanding: u32,
-    /// Of a batch: the place of each request among its keys, and whether it is settled, in the order of opaques.
-    places: Vec<(u32, bool)>,
-    /// What became of the requests, by place. Of a quiet one that was answered by silence nothing is told.
-    pub(crate) answers: SmallVec<[(u32, Answer); 1]>,
-}
-
-impl Op {
-    fn new(id: OpId, first: u32) -> Self {
-        Self { id, first, count: 0, outstanding: 0, places: Vec::new(), answers: SmallVec::new() }
-    }
-
-    #[inline]
-    fn contains(&self, opaque: u32) -> bool {
-        opaque.wrapping_sub(self.first) < self.count
-    }
-
-    /// Notes what became of a request.
-    #[inline]
-    fn settle(&mut self, opaque: u32, answer: Option<Answer>, ends: bool) {
-        let mut place = 0;
-        if let Some((at, settled)) = self.places.get_mut(opaque.wrapping_sub(self.first) as usize) {
-            place = *at;
-            *settled |= ends;
-        }
-        self.outstanding -= u32::from(ends);
-        self.answers.extend(answer.map(|answer| (place, answer)));
-    }
-
-    /// Notes that those which are still outstanding are given up; `unsent` has the opaques that were taken back.
-    fn give_up(&mut self, unsent: &[u32]) {
-        let mut end = |opaque: u32, place: u32| {
-            self.answers.push((place, Answer::timeout(!unsent.contains(&opaque))));
-        };
-        if self.places.is_empty() && self.outstanding > 0 {
-            end(self.first, 0);
-        }
-        for (at, &(place, settled)) in (0..).zip(&self.places) {
-            if !settled {
-                end(self.first.wrapping_add(at), place);
-            }
-        }
-        self.outstanding = 0;
-    }
-}
-
 /// The driver, and who waits for what.
 pub(crate) struct Core {
     pub(crate) driver: Driver,
     /// Operations that are not done, in the order of their opaques.
-    ops: VecDeque<Op>,
+    ops: VecDeque<Box<Op>>,
     /// Operations that are done and not fetched.
-    done: Vec<Op>,
+    done: VecDeque<Box<Op>>,
     last_id: OpId,
     /// Lines for the program's log.
     lines: Vec<LogLine>,
+    /// Whether there are any, for those who do not hold the core.
+    pub(crate) has_lines: Arc<AtomicBool>,
     log_level: Option<Level>,
     /// Whether something happened since this was last taken.
     happened: bool,
@@ -101,9 +50,10 @@ impl Core {
         let mut core = Self {
             driver: Driver::new(settings.config.clone()),
             ops: VecDeque::new(),
-            done: Vec::new(),
+            done: VecDeque::new(),
             last_id: 0,
             lines: Vec::new(),
+            has_lines: Arc::default(),
             log_level: None,
             happened: false,
             closed: false,
@@ -112,80 +62,9 @@ impl Core {
         // Anything but a start that every program shares makes a stray response of an old process harmless.
         core.driver.cluster.set_last_opaque(std::process::id().wrapping_mul(0x9e37_79b9) >> 4);
         core.driver.set_buffering(settings.buffering);
-        core.log_up_to(settings.log_level);
-        core.driver.cluster.set_distribution(Arc::new(settings.distribution))?;
+        core.set_distribution(settings.distribution)?;
         core.driver.cluster.set_servers(settings.servers.clone())?;
         Ok(core)
-    }
-
-    /// Sets the servers; those that stay keep their connections.
-    ///
-    /// # Errors
-    /// Where the distribution can't take them; then the old ones stay.
-    pub(crate) fn set_servers(&mut self, servers: Vec<Server>) -> Result<(), BuildError> {
-        self.driver.cluster.set_servers(servers)?;
-        // Connections of servers that are gone are closed now, and not at the next request.
-        self.closed = true;
-        let now = self.driver.now();
-        self.driver.step(now);
-        self.take_events();
-        Ok(())
-    }
-
-    /// Lines up to this level are kept for the program's log.
-    pub(crate) fn log_up_to(&mut self, level: Option<Level>) {
-        self.log_level = level;
-        self.driver.queue_log(level);
-        if level.is_none() {
-            self.lines = Vec::new();
-        }
-    }
-
-    #[inline]
-    pub(crate) fn log_level(&self) -> Option<Level> {
-        self.log_level
-    }
-
-    /// The lines since the last call.
-    #[inline]
-    pub(crate) fn take_lines(&mut self) -> Vec<LogLine> {
-        std::mem::take(&mut self.lines)
-    }
-
-    /// Keeps a line, if it is wanted.
-    #[cold]
-    fn log(&mut self, level: Level, text: impl FnOnce() -> String) {
-        if self.log_level.is_some_and(|most| level <= most) {
-            let line = LogLine { level, text: text() };
-            // A batch that fails says so once.
-            if self.lines.last() != Some(&line) {
-                self.lines.push(line);
-            }
-        }
-    }
-
-    #[cold]
-    fn log_message(&mut self, what: &str, server: usize, opcode: Opcode, opaque: u32) {
-        let name = self.server_name(Some(server)).unwrap_or_default();
-        self.log(Level::Debug, || format!("[{name}]: {what} {opcode:?} {opaque}"));
-    }
-
-    /// Logs a failure that a call is about to tell.
-    pub(crate) fn note(&mut self, answer: &Answer) {
-        let Some(failure) = &answer.failure else { return };
-        let level = match answer.ret {
-            Ret::NO_SERVERS => Level::Error,
-            Ret::BUFFER_FULL => Level::Warning,
-            _ => Level::Debug,
-        };
-        let ret = answer.ret.text();
-        self.log(level, || format!("{ret}: {}", failure.reason));
-    }
-
-    #[cold]
-    fn server_name(&self, server: Option<usize>) -> Option<String> {
-        let server = self.driver.cluster.server(server?)?;
-        Some(format!("{}:{}", server.host(), server.port()))
     }
 
     /// Looks after what went on since the last call, so that the next request is placed by the present state.
@@ -226,7 +105,11 @@ impl Core {
     ///
     /// # Errors
     /// Where it is refused, what it is to be told as.
-    pub(crate) fn submit_packet(&mut self, target: Target, packet: &RequestPacket<'_>) -> Result<u32, Answer> {
+    pub(crate) fn submit_packet(
+        &mut self,
+        target: Target,
+        packet: &RequestPacket<'_>,
+    ) -> Result<u32, Answer> {
         let submitted = self.driver.cluster.submit_packet(target, packet);
         self.submitted(submitted, packet.opcode)
     }
@@ -250,9 +133,9 @@ impl Core {
 
     /// Has an operation wait for the request that was submitted last.
     #[inline]
-    pub(crate) fn expect(&mut self, opaque: u32) -> OpId {
+    pub(crate) fn claim(&mut self, opaque: u32) -> OpId {
         self.last_id += 1;
-        self.ops.push_back(Op { count: 1, outstanding: 1, ..Op::new(self.last_id, opaque) });
+        self.ops.push_back(Box::new(Op::single(self.last_id, opaque)));
         self.last_id
     }
 
@@ -270,7 +153,7 @@ impl Core {
         op.places.reserve(places.len());
         // One more than there are, so that it is not done before it is whole.
         op.outstanding = 1;
-        self.ops.push_back(op);
+        self.ops.push_back(Box::new(op));
         let (mut next, mut accepted) = (places.end, 0_usize);
         for place in places {
             let request = request(place);
@@ -336,7 +219,7 @@ impl Core {
                 Event::Server(event) => {
                     self.closed = true;
                     self.driver.log_change(&event);
-                    self.lines.extend(self.driver.log_lines());
+                    self.take_driver_lines();
                     continue;
                 }
                 _ => continue,
@@ -368,19 +251,19 @@ impl Core {
 
     /// Fetches an operation that is done.
     #[inline]
-    pub(crate) fn fetch(&mut self, id: OpId) -> Option<Op> {
+    pub(crate) fn fetch(&mut self, id: OpId) -> Option<Box<Op>> {
         let at = self.done.iter().position(|op| op.id == id)?;
-        Some(self.done.swap_remove(at))
+        self.done.swap_remove_back(at)
     }
 
     /// Fetches all operations that are done.
-    pub(crate) fn fetch_all(&mut self) -> Vec<Op> {
+    pub(crate) fn fetch_all(&mut self) -> VecDeque<Box<Op>> {
         std::mem::take(&mut self.done)
     }
 
     /// Ends an operation: what is not sent is taken back, the answers to the rest will be dropped.
     #[cold]
-    pub(crate) fn give_up(&mut self, id: OpId) -> Option<Op> {
+    pub(crate) fn give_up(&mut self, id: OpId) -> Option<Box<Op>> {
         if let Some(op) = self.fetch(id) {
             return Some(op);
         }
@@ -394,6 +277,20 @@ impl Core {
             self.note(&answer);
         }
         Some(op)
+    }
+
+    /// Has nobody wait for an operation any more; its requests stay under way. What is known of it already is returned.
+    pub(crate) fn release(&mut self, id: OpId) -> Option<Box<Op>> {
+        let op = self.fetch(id).or_else(|| {
+            let at = self.ops.iter().position(|op| op.id == id)?;
+            self.ops.remove(at)
+        });
+        op.filter(|op| !op.answers.is_empty())
+    }
+
+    /// Whether an operation is done, and not fetched.
+    pub(crate) fn is_done(&self, id: OpId) -> bool {
+        self.done.iter().any(|op| op.id == id)
     }
 
     /// Whether nothing is to be sent, and no answer owed.
@@ -431,16 +328,4 @@ impl Core {
     pub(crate) fn time_left(&self) -> Option<Duration> {
         self.driver.time_left()
     }
-}
-
-/// The operation that waits for this opaque.
-#[inline]
-fn find(ops: &VecDeque<Op>, opaque: u32) -> Option<usize> {
-    let base = ops.front()?.first;
-    let distance = opaque.wrapping_sub(base);
-    let at = match ops.len() {
-        1 => 0,
-        _ => ops.partition_point(|op| op.first.wrapping_sub(base) <= distance).checked_sub(1)?,
-    };
-    ops.get(at)?.contains(opaque).then_some(at)
 }

@@ -1,0 +1,429 @@
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Literal, TypeVar, overload
+
+from typing_extensions import Self
+
+from ._exceptions import CommandError
+from ._types import BytesLike, Logger
+
+_K = TypeVar("_K", bound=BytesLike)
+_Known = tuple[str, str, int, str, str | None, int | None]
+_Response = tuple[int, bytes, bytes, int, int, int]
+_Result = tuple[int, bool, Any]
+
+__all__ = ["STATUSES", "Client", "Pipeline", "Server", "__version__", "_forked"]
+
+__version__: Final[str]
+STATUSES: Final[dict[str, int]]
+
+def _forked() -> None: ...
+
+class Client:
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Self: ...
+    def set(
+        self,
+        key: BytesLike,
+        value: BytesLike,
+        expiration: int = 0,
+        flags: int = 0,
+        cas: int = 0,
+        timeout: int | None = None,
+    ) -> None: ...
+    def add(
+        self,
+        key: BytesLike,
+        value: BytesLike,
+        expiration: int = 0,
+        flags: int = 0,
+        timeout: int | None = None,
+    ) -> None: ...
+    def replace(
+        self,
+        key: BytesLike,
+        value: BytesLike,
+        expiration: int = 0,
+        flags: int = 0,
+        timeout: int | None = None,
+    ) -> None: ...
+    def append(self, key: BytesLike, value: BytesLike, cas: int = 0, timeout: int | None = None) -> None: ...
+    def prepend(self, key: BytesLike, value: BytesLike, cas: int = 0, timeout: int | None = None) -> None: ...
+    def delete(self, key: BytesLike, timeout: int | None = None) -> None: ...
+    def touch(self, key: BytesLike, expiration: int = 0, timeout: int | None = None) -> None: ...
+    @overload
+    def get(
+        self,
+        key: BytesLike,
+        flags: Literal[False] = False,
+        cas: Literal[False] = False,
+        timeout: int | None = None,
+    ) -> bytes: ...
+    @overload
+    def get(
+        self, key: BytesLike, flags: Literal[True], cas: Literal[False] = False, timeout: int | None = None
+    ) -> tuple[bytes, int]: ...
+    @overload
+    def get(
+        self, key: BytesLike, flags: Literal[False] = False, *, cas: Literal[True], timeout: int | None = None
+    ) -> tuple[bytes, int]: ...
+    @overload
+    def get(
+        self, key: BytesLike, flags: Literal[False], cas: Literal[True], timeout: int | None = None
+    ) -> tuple[bytes, int]: ...
+    @overload
+    def get(
+        self, key: BytesLike, flags: Literal[True], cas: Literal[True], timeout: int | None = None
+    ) -> tuple[bytes, int, int]: ...
+    @overload
+    def get(
+        self, key: BytesLike, flags: bool = False, cas: bool = False, timeout: int | None = None
+    ) -> bytes | tuple[bytes, int] | tuple[bytes, int, int]: ...
+    @overload
+    def gat(
+        self,
+        key: BytesLike,
+        expiration: int = 0,
+        flags: Literal[False] = False,
+        cas: Literal[False] = False,
+        timeout: int | None = None,
+    ) -> bytes: ...
+    @overload
+    def gat(
+        self,
+        key: BytesLike,
+        expiration: int = 0,
+        *,
+        flags: Literal[True],
+        cas: Literal[False] = False,
+        timeout: int | None = None,
+    ) -> tuple[bytes, int]: ...
+    @overload
+    def gat(
+        self,
+        key: BytesLike,
+        expiration: int = 0,
+        flags: Literal[False] = False,
+        *,
+        cas: Literal[True],
+        timeout: int | None = None,
+    ) -> tuple[bytes, int]: ...
+    @overload
+    def gat(
+        self,
+        key: BytesLike,
+        expiration: int = 0,
+        *,
+        flags: Literal[True],
+        cas: Literal[True],
+        timeout: int | None = None,
+    ) -> tuple[bytes, int, int]: ...
+    @overload
+    def gat(
+        self,
+        key: BytesLike,
+        expiration: int = 0,
+        flags: bool = False,
+        cas: bool = False,
+        timeout: int | None = None,
+    ) -> bytes | tuple[bytes, int] | tuple[bytes, int, int]: ...
+    def increment(
+        self,
+        key: BytesLike,
+        delta: int = 1,
+        initial: int | None = None,
+        expiration: int = 0,
+        timeout: int | None = None,
+    ) -> int: ...
+    def decrement(
+        self,
+        key: BytesLike,
+        delta: int = 1,
+        initial: int | None = None,
+        expiration: int = 0,
+        timeout: int | None = None,
+    ) -> int: ...
+    @overload
+    def get_multi(
+        self,
+        keys: Iterable[BytesLike],
+        flags: Literal[False] = False,
+        cas: Literal[False] = False,
+        timeout: int | None = None,
+        errors: dict[Any, CommandError] | None = None,
+    ) -> dict[bytes, bytes]: ...
+    @overload
+    def get_multi(
+        self,
+        keys: Iterable[BytesLike],
+        flags: Literal[True],
+        cas: Literal[False] = False,
+        timeout: int | None = None,
+        errors: dict[Any, CommandError] | None = None,
+    ) -> dict[bytes, tuple[bytes, int]]: ...
+    @overload
+    def get_multi(
+        self,
+        keys: Iterable[BytesLike],
+        flags: Literal[False] = False,
+        *,
+        cas: Literal[True],
+        timeout: int | None = None,
+        errors: dict[Any, CommandError] | None = None,
+    ) -> dict[bytes, tuple[bytes, int]]: ...
+    @overload
+    def get_multi(
+        self,
+        keys: Iterable[BytesLike],
+        flags: Literal[False],
+        cas: Literal[True],
+        timeout: int | None = None,
+        errors: dict[Any, CommandError] | None = None,
+    ) -> dict[bytes, tuple[bytes, int]]: ...
+    @overload
+    def get_multi(
+        self,
+        keys: Iterable[BytesLike],
+        flags: Literal[True],
+        cas: Literal[True],
+        timeout: int | None = None,
+        errors: dict[Any, CommandError] | None = None,
+    ) -> dict[bytes, tuple[bytes, int, int]]: ...
+    @overload
+    def get_multi(
+        self,
+        keys: Iterable[BytesLike],
+        flags: bool = False,
+        cas: bool = False,
+        timeout: int | None = None,
+        errors: dict[Any, CommandError] | None = None,
+    ) -> dict[bytes, bytes | tuple[bytes, int] | tuple[bytes, int, int]]: ...
+    @overload
+    def gat_multi(
+        self,
+        keys: Iterable[BytesLike],
+        expiration: int = 0,
+        flags: Literal[False] = False,
+        cas: Literal[False] = False,
+        timeout: int | None = None,
+        errors: dict[Any, CommandError] | None = None,
+    ) -> dict[bytes, bytes]: ...
+    @overload
+    def gat_multi(
+        self,
+        keys: Iterable[BytesLike],
+        expiration: int = 0,
+        *,
+        flags: Literal[True],
+        cas: Literal[False] = False,
+        timeout: int | None = None,
+        errors: dict[Any, CommandError] | None = None,
+    ) -> dict[bytes, tuple[bytes, int]]: ...
+    @overload
+    def gat_multi(
+        self,
+        keys: Iterable[BytesLike],
+        expiration: int = 0,
+        flags: Literal[False] = False,
+        *,
+        cas: Literal[True],
+        timeout: int | None = None,
+        errors: dict[Any, CommandError] | None = None,
+    ) -> dict[bytes, tuple[bytes, int]]: ...
+    @overload
+    def gat_multi(
+        self,
+        keys: Iterable[BytesLike],
+        expiration: int = 0,
+        *,
+        flags: Literal[True],
+        cas: Literal[True],
+        timeout: int | None = None,
+        errors: dict[Any, CommandError] | None = None,
+    ) -> dict[bytes, tuple[bytes, int, int]]: ...
+    @overload
+    def gat_multi(
+        self,
+        keys: Iterable[BytesLike],
+        expiration: int = 0,
+        flags: bool = False,
+        cas: bool = False,
+        timeout: int | None = None,
+        errors: dict[Any, CommandError] | None = None,
+    ) -> dict[bytes, bytes | tuple[bytes, int] | tuple[bytes, int, int]]: ...
+    def set_multi(
+        self, items: Mapping[_K, BytesLike], expiration: int = 0, flags: int = 0, timeout: int | None = None
+    ) -> dict[_K, CommandError]: ...
+    def delete_multi(self, keys: Iterable[_K], timeout: int | None = None) -> dict[_K, CommandError]: ...
+    def noop(self, server_index: int = 0, timeout: int | None = None) -> None: ...
+    def stat(
+        self, command: BytesLike = "", server_index: int = 0, timeout: int | None = None
+    ) -> dict[bytes, bytes]: ...
+    def version(self, server_index: int = 0, timeout: int | None = None) -> str: ...
+    def flush_all(self, expiration: int = 0, server_index: int = 0, timeout: int | None = None) -> None: ...
+    def server_index_for_key(self, key: BytesLike) -> int: ...
+    def set_distribution_method(self, name: str) -> None: ...
+    def flush(self, timeout: int | None = -1) -> None: ...
+    def reset_buffers(self) -> None: ...
+    def disconnect(self) -> None: ...
+    def free(self) -> None: ...
+    @property
+    def connect_timeout(self) -> int: ...
+    @connect_timeout.setter
+    def connect_timeout(self, value: int) -> None: ...
+    @property
+    def reconnect_timeout(self) -> int: ...
+    @reconnect_timeout.setter
+    def reconnect_timeout(self, value: int) -> None: ...
+    @property
+    def dead_timeout(self) -> int: ...
+    @dead_timeout.setter
+    def dead_timeout(self, value: int) -> None: ...
+    @property
+    def io_timeout(self) -> int: ...
+    @io_timeout.setter
+    def io_timeout(self, value: int) -> None: ...
+    @property
+    def buffering(self) -> bool: ...
+    @buffering.setter
+    def buffering(self, value: bool) -> None: ...
+    @property
+    def log(self) -> Logger | None: ...
+    @log.setter
+    def log(self, value: Logger | None) -> None: ...
+    @property
+    def select(self) -> Callable[[Any, Any, Any, Any], Any] | None: ...
+    def _command(
+        self,
+        opcode: int,
+        key: BytesLike,
+        value: BytesLike,
+        extra: BytesLike,
+        cas: int = 0,
+        server_index: int | None = None,
+        timeout: int | None = None,
+    ) -> list[_Response] | None: ...
+    def _servers(self) -> list[_Known]: ...
+    def _set_servers(self, servers: list[tuple[str, int]], sort: bool) -> None: ...
+    def _set_select(self, select: Callable[[Any, Any, Any, Any], Any] | None) -> None: ...
+
+class Pipeline:
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Self: ...
+    @property
+    def connect_timeout(self) -> int: ...
+    @connect_timeout.setter
+    def connect_timeout(self, value: int) -> None: ...
+    @property
+    def reconnect_timeout(self) -> int: ...
+    @reconnect_timeout.setter
+    def reconnect_timeout(self, value: int) -> None: ...
+    @property
+    def dead_timeout(self) -> int: ...
+    @dead_timeout.setter
+    def dead_timeout(self, value: int) -> None: ...
+    @property
+    def buffering(self) -> bool: ...
+    @buffering.setter
+    def buffering(self, value: bool) -> None: ...
+    @property
+    def log(self) -> Logger | None: ...
+    @log.setter
+    def log(self, value: Logger | None) -> None: ...
+    def server_index_for_key(self, key: BytesLike) -> int: ...
+    def set_distribution_method(self, name: str) -> None: ...
+    def reset_buffers(self) -> None: ...
+    def _store(
+        self, name: str, key: BytesLike, value: BytesLike, expiration: int, flags: int, cas: int, quiet: bool
+    ) -> int | None: ...
+    def _concatenate(
+        self, behind: bool, key: BytesLike, value: BytesLike, cas: int, quiet: bool
+    ) -> int | None: ...
+    def _count(
+        self,
+        up: bool,
+        key: BytesLike,
+        delta: int,
+        initial: int | None,
+        expiration: int,
+        quiet: bool,
+    ) -> int | None: ...
+    def _delete(self, key: BytesLike, quiet: bool) -> int | None: ...
+    def _touch(self, key: BytesLike, expiration: int, quiet: bool) -> int | None: ...
+    def _get(self, key: BytesLike, flags: bool, cas: bool, quiet: bool) -> int | None: ...
+    def _gat(self, key: BytesLike, expiration: int, flags: bool, cas: bool, quiet: bool) -> int | None: ...
+    def _get_multi(
+        self,
+        keys: Iterable[BytesLike],
+        flags: bool = False,
+        cas: bool = False,
+        errors: dict[Any, CommandError] | None = None,
+        quiet: bool = False,
+    ) -> int | None: ...
+    def _gat_multi(
+        self,
+        keys: Iterable[BytesLike],
+        expiration: int = 0,
+        flags: bool = False,
+        cas: bool = False,
+        errors: dict[Any, CommandError] | None = None,
+        quiet: bool = False,
+    ) -> int | None: ...
+    def _set_multi(
+        self, items: Mapping[Any, BytesLike], expiration: int = 0, flags: int = 0, quiet: bool = False
+    ) -> int | None: ...
+    def _delete_multi(self, keys: Iterable[BytesLike], quiet: bool = False) -> int | None: ...
+    def _noop(self, server_index: int, quiet: bool) -> int | None: ...
+    def _stat(self, command: BytesLike, server_index: int, quiet: bool) -> int | None: ...
+    def _version(self, server_index: int, quiet: bool) -> int | None: ...
+    def _flush_all(self, expiration: int, server_index: int, quiet: bool) -> int | None: ...
+    def _command(
+        self,
+        opcode: int,
+        key: BytesLike,
+        value: BytesLike,
+        extra: BytesLike,
+        cas: int,
+        server_index: int | None,
+        quiet: bool,
+    ) -> int | None: ...
+    def _servers(self) -> list[_Known]: ...
+    def _set_servers(self, servers: list[tuple[str, int]], sort: bool) -> None: ...
+    def _step(self) -> bool: ...
+    def _results(self) -> list[_Result]: ...
+    def _interests(self) -> tuple[list[tuple[int, bool, bool]], int | None, bool]: ...
+    def _cancel(self, ticket: int) -> tuple[bool, Any] | None: ...
+    def _settle(self) -> None: ...
+    def _is_drained(self) -> bool: ...
+    def _disconnect(self) -> None: ...
+    def _free(self) -> None: ...
+
+class Server:
+    def __new__(
+        cls,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        path: str | None = None,
+        max_item_size: int = 1048576,
+        version: str = "1.6.18",
+    ) -> Self: ...
+    @property
+    def address(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def connections(self) -> int: ...
+    @property
+    def accepted(self) -> int: ...
+    @property
+    def commands(self) -> int: ...
+    def commands_of(self, opcode: int) -> int: ...
+    def stop(self) -> None: ...
+    def restart(self) -> None: ...
+    def close(self) -> None: ...
+    def behave(self) -> None: ...
+    def advance(self, seconds: float) -> None: ...
+    def clear(self) -> None: ...
+    def get(self, key: BytesLike) -> bytes | None: ...
+    def insert(self, key: BytesLike, value: BytesLike) -> None: ...
+    def _item(self, key: BytesLike) -> tuple[bytes, int, int, float | None] | None: ...
+    def _misbehave(self, fault: str, times: int | None, bytes: int, seconds: float, status: int) -> None: ...
+    def __len__(self) -> int: ...
