@@ -146,11 +146,21 @@ static void use_after_look_up(omcache_t *mc, const server_t *servers)
     child_rc(OMCACHE_OK, omcache_free(mc));
 }
 
+/* AddressSanitizer's allocator leaves the locks of other threads locked in a child: there nothing is looked up. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define LOOKED_UP "127.0.0.1"
+#endif
+#endif
+#ifndef LOOKED_UP
+#define LOOKED_UP "localhost"
+#endif
+
 START_TEST(a_child_of_a_look_up)
 {
     server_t server = server_start();
     char list[64];
-    snprintf(list, sizeof list, "localhost:%d", server.port);
+    snprintf(list, sizeof list, LOOKED_UP ":%d", server.port);
     for (int i = 0; i < 20; i++) {
         omcache_t *mc = omcache_init();
         ck_rc(OMCACHE_OK, omcache_set_servers(mc, list));
