@@ -145,6 +145,32 @@ impl Handle {
         }
     }
 
+    /// Takes the responses that this call waits for, as long as each is one that nobody but the call is to be told of. What
+    /// is left is for [`Handle::take_event`].
+    pub(crate) fn take_plain(&mut self, op: &mut Op) {
+        let tells = self.response_callback.is_some() || self.log.wants(Level::Debug);
+        let [active] = self.active.as_mut_slice() else { return };
+        if tells || !op.awaits(active.first) || !active.backlog.is_empty() {
+            return;
+        }
+        while op.stored < op.capacity {
+            let Some(response) = self.driver.cluster.poll_response() else { return };
+            if !active.contains(response.opaque()) {
+                continue;
+            }
+            active.outstanding = active.outstanding.saturating_sub(1);
+            let value = value_of(&response);
+            let (opcode, status) = (response.header().opcode, response.header().status);
+            let failed = value.status == ret::FAIL;
+            // SAFETY: the program gave room for `capacity` values.
+            unsafe { op.values.add(op.stored).write(value) };
+            op.stored += 1;
+            if failed {
+                return self.note_refusal(opcode, status);
+            }
+        }
+    }
+
     /// Gives an outcome to the call that waits for it.
     fn settle(&mut self, op: &mut Op, opaque: u32, value: Option<omcache_value_t>, ends: bool) {
         let Some(active) = self.active.iter_mut().rev().find(|active| active.contains(opaque)) else {

@@ -93,10 +93,13 @@ impl Handle {
                     self.submit(op);
                     None
                 }
-                Phase::Exchange => self.take_event(op).unwrap_or_else(|| {
-                    self.advance(op);
-                    None
-                }),
+                Phase::Exchange => {
+                    self.take_plain(op);
+                    self.take_event(op).unwrap_or_else(|| {
+                        self.advance(op);
+                        None
+                    })
+                }
                 Phase::End => {
                     self.frames.retain(|&frame| frame != op.frame);
                     if self.frames.is_empty() {

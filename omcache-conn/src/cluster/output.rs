@@ -32,7 +32,7 @@ pub struct Interest {
 
 enum Next {
     Queued(Queued),
-    Answer { connection: ConnectionId, server: usize, header: ResponseHeader, start: usize },
+    Answer { connection: ConnectionId, header: ResponseHeader, start: usize },
 }
 
 impl Cluster {
@@ -130,19 +130,38 @@ impl Cluster {
     /// The next event. Responses borrow from the connection's buffer until the next call.
     #[inline]
     pub fn poll_event(&mut self) -> Option<Event<'_>> {
+        match self.next_answer() {
+            Some((slot, header, start)) => self.response(slot, header, start).map(Event::Response),
+            None => self.poll_any_event(),
+        }
+    }
+
+    /// The next event, where it is a response to the request that is next in order, as all are where nothing is amiss; else
+    /// none, and [`Cluster::poll_event`] tells. It costs less.
+    #[inline]
+    pub fn poll_response(&mut self) -> Option<Response<'_>> {
+        let (slot, header, start) = self.next_answer()?;
+        self.response(slot, header, start)
+    }
+
+    #[inline]
+    fn response(&mut self, slot: ConnectionId, header: ResponseHeader, start: usize) -> Option<Response<'_>> {
+        let connection = self.connections.get_mut(slot.index())?.as_mut()?;
+        let server = connection.index.unwrap_or_default();
+        Some(Response { server, header, start, incoming: &mut connection.incoming })
+    }
+
+    #[inline]
+    fn next_answer(&mut self) -> Option<(ConnectionId, ResponseHeader, usize)> {
         if let Some(slot) = self.unsettled.take() {
             self.settle(slot);
         }
-        if self.shared.events.is_empty() {
-            let slot = *self.readable.last()?;
-            if let Some((header, start)) = self.answer_in_order(slot) {
-                let connection = self.connections.get_mut(slot.index())?.as_mut()?;
-                let server = connection.index.unwrap_or_default();
-                let incoming = &mut connection.incoming;
-                return Some(Event::Response(Response { server, header, start, incoming }));
-            }
+        if !self.shared.events.is_empty() {
+            return None;
         }
-        self.poll_any_event()
+        let slot = *self.readable.last()?;
+        let (header, start) = self.answer_in_order(slot)?;
+        Some((slot, header, start))
     }
 
     #[inline]
@@ -171,9 +190,8 @@ impl Cluster {
         match self.next_event()? {
             Next::Queued(Queued::Settled(settled)) => Some(Event::Settled(settled)),
             Next::Queued(Queued::Server(event)) => Some(Event::Server(event)),
-            Next::Answer { connection, server, header, start } => {
-                let (connection, _) = self.parts(connection)?;
-                Some(Event::Response(Response { server, header, start, incoming: &mut connection.incoming }))
+            Next::Answer { connection, header, start } => {
+                self.response(connection, header, start).map(Event::Response)
             }
         }
     }
@@ -194,8 +212,7 @@ impl Cluster {
                     if entry.origin == Origin::Internal {
                         continue;
                     }
-                    let server = server.unwrap_or_default();
-                    return Some(Next::Answer { connection: slot, server, header, start });
+                    return Some(Next::Answer { connection: slot, header, start });
                 }
                 Message::None => {
                     self.readable.pop();
