@@ -16,6 +16,7 @@ mod log;
 mod op;
 mod pipeline;
 mod poller;
+mod pylibmc;
 mod requests;
 mod ret;
 mod server;
@@ -36,6 +37,8 @@ mod _native {
     use crate::forks::forked;
     #[pymodule_export]
     use crate::pipeline::Pipeline;
+    #[pymodule_export]
+    use crate::pylibmc::PylibmcClient;
     #[pymodule_export]
     use crate::server::Server;
 

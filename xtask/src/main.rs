@@ -9,6 +9,7 @@ mod install;
 mod pgmemcache;
 mod prerequisites;
 mod process;
+mod pylibmc_tests;
 mod python;
 mod python_tests;
 mod steps;
