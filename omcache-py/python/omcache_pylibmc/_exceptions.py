@@ -4,6 +4,38 @@ from __future__ import annotations
 
 from typing import Dict, List, Optional, Tuple, Type
 
+__all__ = [
+    "AllocationError",
+    "BadKeyProvided",
+    "CacheMiss",
+    "ClientError",
+    "ConnectionBindError",
+    "ConnectionError",
+    "DataDoesNotExist",
+    "DataExists",
+    "Error",
+    "Failure",
+    "FetchNotFinished",
+    "HostLookupError",
+    "InvalidHostProtocolError",
+    "MemcachedError",
+    "NoServers",
+    "NotFound",
+    "NotSupportedError",
+    "ProtocolError",
+    "ReadError",
+    "ServerDead",
+    "ServerDown",
+    "ServerError",
+    "SocketCreateError",
+    "SomeErrors",
+    "TooBig",
+    "UnixSocketError",
+    "UnknownReadFailure",
+    "UnknownStatKey",
+    "WriteError",
+]
+
 
 class Error(Exception):
     """Any failure.
@@ -217,8 +249,6 @@ exceptions: List[Tuple[str, Type[Error]]] = [
 by_retcode: Dict[int, Type[Error]] = {
     _class.retcode: _class for _name, _class in exceptions if _class.retcode is not None
 }
-
-__all__ = ["MemcachedError", *(_name for _name, _class in exceptions)]
 
 
 def failed(retcode: int, what: str, reason: str = "") -> Error:

@@ -38,7 +38,8 @@ def parse(server: str, port: Any = DEFAULT_PORT, weight: Any = 1) -> ServerTuple
 
 
 def _from_tuple(server: Tuple[Any, ...]) -> ServerTuple:
-    kind, host, port, weight = (*server, *(None,) * (4 - len(server)))
+    filled: List[Any] = [*server, None, None]
+    kind, host, port, weight = filled[:4]
     if isinstance(kind, str):
         # Host, port, weight.
         kind, host, port, weight = server_type_tcp, kind, host, port

@@ -1,0 +1,352 @@
+"""A cache backend for Django 4.2 and later.
+
+    CACHES = {
+        "default": {
+            "BACKEND": "omcache.django.OMcacheCache",
+            "LOCATION": ["10.0.0.1:11211", "10.0.0.2:11211"],
+            "OPTIONS": {"io_timeout": 200, "ignore_failures": True},
+        }
+    }
+
+Values are stored as pylibmc stores them, so that a project can move from Django's PyLibMCCache with a full cache: bytes, str
+and int as they are (so that `incr` works on what `set` stored), everything else by the serializer.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Optional
+from weakref import WeakValueDictionary
+
+from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache, memcache_key_warnings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+from ._client import OMcache
+from ._exceptions import (
+    CommandError,
+    DeltaBadValueError,
+    Error,
+    KeyExistsError,
+    NotFoundError,
+    TooLargeValueError,
+)
+
+__all__ = ["OMcacheCache"]
+
+_log = logging.getLogger(__name__)
+
+_BYTES, _PICKLE, _INT, _TEXT, _OTHER = 0, 1, 4, 16, 64
+_TYPES = _PICKLE | 2 | _INT | _TEXT | _OTHER
+
+_MAX_RELATIVE = 30 * 24 * 60 * 60
+
+_TIMES = ("connect_timeout", "reconnect_timeout", "dead_timeout", "io_timeout")
+_MISS: Any = object()
+
+_clients: WeakValueDictionary[Any, OMcache] = WeakValueDictionary()
+_clients_lock = threading.Lock()
+
+
+class _Json:
+    """JSON as UTF-8."""
+
+    @staticmethod
+    def dumps(value: Any) -> bytes:
+        return json.dumps(value, separators=(",", ":")).encode()
+
+    @staticmethod
+    def loads(data: bytes) -> Any:
+        return json.loads(data)
+
+
+class _Pickle:
+    """Pickle, in its newest protocol."""
+
+    @staticmethod
+    def dumps(value: Any) -> bytes:
+        return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+
+    @staticmethod
+    def loads(data: bytes) -> Any:
+        return pickle.loads(data)
+
+
+def _client_of(servers: tuple[str, ...], options: Mapping[str, Any]) -> OMcache:
+    """The client for these servers and options, which all threads of the process share."""
+    distribution = options.get("distribution")
+    times = tuple((name, options[name]) for name in _TIMES if name in options)
+    with _clients_lock:
+        client = _clients.get((servers, distribution, times))
+        if client is None:
+            client = OMcache(servers, log=logging.getLogger("omcache"))
+            for name, msec in times:
+                setattr(client, name, msec)
+            if distribution is not None:
+                client.set_distribution_method(distribution)
+            _clients[servers, distribution, times] = client
+        return client
+
+
+class OMcacheCache(BaseCache):
+    """Django's cache on memcached servers, by OMcache.
+
+    `LOCATION` has the servers: a list, or text with commas or semicolons between them. `OPTIONS`:
+
+    - `connect_timeout`, `reconnect_timeout`, `dead_timeout`, `io_timeout`: milliseconds, as those of `omcache.OMcache`.
+    - `distribution`: which server has a key, as `omcache.OMcache.set_distribution_method` takes it.
+    - `serializer`: `"pickle"` (the default), `"json"`, or the dotted path of an object with `dumps` (to bytes) and `loads`.
+      **Reading a pickled value runs code that it names**: whoever can write to the servers can run code in the project.
+      With another serializer nothing is ever unpickled: what was pickled before is not found.
+    - `ignore_failures`: whether a server that fails is a miss, told to the logger `omcache.django` alone. By default
+      `omcache.Error` is raised. Keys of a failing server are missing from `get_many` in both cases, and logged.
+
+    Threads and asynchronous tasks share one client for each configuration; connections stay open between requests. The
+    asynchronous methods are Django's own, which run the others in a thread.
+    """
+
+    def __init__(self, server: Any, params: dict[str, Any]) -> None:
+        """Take what the settings say. Raises `ImproperlyConfigured` for options that are none."""
+        super().__init__(params)
+        servers = re.split("[;,]", server) if isinstance(server, str) else server
+        self._servers = tuple(text.strip() for text in servers)
+        options = dict(params.get("OPTIONS") or {})
+        self._serializer = _serializer(options.pop("serializer", "pickle"))
+        self._ignores = bool(options.pop("ignore_failures", False))
+        for name in ("MAX_ENTRIES", "CULL_FREQUENCY"):
+            options.pop(name, None)
+        unknown = sorted(set(options) - {*_TIMES, "distribution"})
+        if unknown:
+            raise ImproperlyConfigured(f"OMcacheCache has no options {', '.join(unknown)}")
+        self._options = options
+        try:
+            self._client = _client_of(self._servers, options)
+        except (Error, TypeError, OverflowError) as error:
+            raise ImproperlyConfigured(f"OMcacheCache: {error}") from error
+
+    def get_backend_timeout(self, timeout: Any = DEFAULT_TIMEOUT) -> int:
+        """Django's timeout in seconds as memcached's expiration: None is never, 0 and less is at once."""
+        if timeout is DEFAULT_TIMEOUT:
+            timeout = self.default_timeout
+        if timeout is None:
+            return 0
+        if timeout <= 0:
+            return -1
+        if timeout > _MAX_RELATIVE:
+            return int(time.time() + timeout)
+        # Less than a second is one, as 0 is for ever.
+        return max(int(timeout), 1)
+
+    def validate_key(self, key: str) -> None:
+        """Refuse keys that memcached does not take. Raises `InvalidCacheKey`."""
+        from django.core.cache import InvalidCacheKey
+
+        for warning in memcache_key_warnings(key):
+            raise InvalidCacheKey(warning)
+
+    def _key(self, key: Any, version: Optional[int]) -> str:
+        made = self.make_key(key, version=version)
+        self.validate_key(made)
+        return made
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Let no failure of a server out, if the project wants it so."""
+        try:
+            yield
+        except Error as error:
+            if not self._ignores:
+                raise
+            _log.warning("%s", error)
+
+    def _stored(self, value: Any) -> tuple[bytes | str, int]:
+        kind = type(value)
+        if kind is bytes:
+            return value, _BYTES
+        if kind is str:
+            return value, _TEXT
+        if kind is int:
+            return str(value), _INT
+        return self._serializer.dumps(value), _PICKLE if self._serializer is _Pickle else _OTHER
+
+    def _loaded(self, data: bytes, flags: int) -> Any:
+        """The value, or `_MISS` where it is stored in a form that is not to be read."""
+        kind = flags & _TYPES
+        if kind == _BYTES:
+            return data
+        if kind == _TEXT:
+            return data.decode()
+        if kind in (_INT, 2):
+            return int(data)
+        if kind == (_PICKLE if self._serializer is _Pickle else _OTHER):
+            return self._serializer.loads(data)
+        return _MISS
+
+    def add(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: Optional[int] = None) -> bool:
+        """Store a value where there is none; True where that was done."""
+        key = self._key(key, version)
+        data, flags = self._stored(value)
+        with self._failures():
+            try:
+                self._client.add(key, data, self.get_backend_timeout(timeout), flags)
+            except KeyExistsError:
+                return False
+            return True
+        return False
+
+    def get(self, key: Any, default: Any = None, version: Optional[int] = None) -> Any:
+        """The value of a key, or the default."""
+        found = self._raw(self._key(key, version))
+        if found is None:
+            return default
+        value = self._loaded(*found)
+        return default if value is _MISS else value
+
+    def _raw(self, key: str) -> Optional[tuple[bytes, int]]:
+        with self._failures():
+            try:
+                return self._client.get(key, flags=True)
+            except NotFoundError:
+                return None
+        return None
+
+    def has_key(self, key: Any, version: Optional[int] = None) -> bool:
+        """Whether there is a value."""
+        return self._raw(self._key(key, version)) is not None
+
+    def set(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: Optional[int] = None) -> None:
+        """Store a value. One that is too large for the servers leaves none: `omcache.TooLargeValueError`."""
+        key = self._key(key, version)
+        data, flags = self._stored(value)
+        with self._failures():
+            try:
+                self._client.set(key, data, self.get_backend_timeout(timeout), flags)
+            except TooLargeValueError:
+                # The value that was there is not to be taken for this one.
+                with self._failures():
+                    self._remove(key)
+                raise
+
+    def touch(self, key: Any, timeout: Any = DEFAULT_TIMEOUT, version: Optional[int] = None) -> bool:
+        """Set the timeout of a key anew; True where there is one."""
+        key = self._key(key, version)
+        with self._failures():
+            try:
+                self._client.touch(key, self.get_backend_timeout(timeout))
+            except NotFoundError:
+                return False
+            return True
+        return False
+
+    def _remove(self, key: str) -> bool:
+        try:
+            self._client.delete(key)
+        except NotFoundError:
+            return False
+        return True
+
+    def delete(self, key: Any, version: Optional[int] = None) -> bool:
+        """Remove a key; True where there was one."""
+        key = self._key(key, version)
+        with self._failures():
+            return self._remove(key)
+        return False
+
+    def incr(self, key: Any, delta: int = 1, version: Optional[int] = None) -> int:
+        """Add to a number, and return the sum. It does not go below 0.
+
+        Raises `ValueError` where there is no such key, or its value is no number that is at least 0.
+        """
+        sent = self._key(key, version)
+        try:
+            return self._client.increment(sent, delta)
+        except NotFoundError:
+            raise ValueError(f"Key '{key}' not found") from None
+        except DeltaBadValueError as error:
+            raise ValueError(f"the value of key '{key}' can't be counted: {error}") from error
+        except Error as error:
+            if not self._ignores:
+                raise
+            raise ValueError(f"Key '{key}' can't be counted: {error}") from error
+
+    def decr(self, key: Any, delta: int = 1, version: Optional[int] = None) -> int:
+        """Subtract from a number, as `incr`."""
+        return self.incr(key, -delta, version=version)
+
+    def get_many(self, keys: Iterable[Any], version: Optional[int] = None) -> dict[Any, Any]:
+        """The values of many keys, by the keys that were given; those without a value are left out."""
+        sent = {self._key(key, version): key for key in keys}
+        failed: dict[Any, CommandError] = {}
+        found: dict[Any, Any] = {}
+        with self._failures():
+            for key, (data, flags) in self._client.get_multi(list(sent), flags=True, errors=failed).items():
+                value = self._loaded(data, flags)
+                if value is not _MISS:
+                    found[sent[key.decode()]] = value
+        self._warn(failed)
+        return found
+
+    def set_many(
+        self, data: Mapping[Any, Any], timeout: Any = DEFAULT_TIMEOUT, version: Optional[int] = None
+    ) -> list[Any]:
+        """Store many values, and return the keys whose values were not stored."""
+        expiration = self.get_backend_timeout(timeout)
+        sent: dict[str, Any] = {}
+        by_flags: dict[int, dict[str, bytes | str]] = {}
+        for key, value in data.items():
+            made = self._key(key, version)
+            sent[made] = key
+            stored, flags = self._stored(value)
+            by_flags.setdefault(flags, {})[made] = stored
+        failed: dict[Any, CommandError] = {}
+        for flags, items in by_flags.items():
+            failed.update(self._client.set_multi(items, expiration, flags))
+        self._warn(failed)
+        return [sent[key] for key in failed]
+
+    def delete_many(self, keys: Iterable[Any], version: Optional[int] = None) -> None:
+        """Remove many keys."""
+        failed = self._client.delete_multi([self._key(key, version) for key in keys])
+        failed = {key: error for key, error in failed.items() if not isinstance(error, NotFoundError)}
+        self._warn(failed)
+        for error in failed.values():
+            if not self._ignores:
+                raise error
+
+    def clear(self) -> None:
+        """Empty all servers: what other projects and prefixes stored there, too."""
+        for index in range(len(self._client.servers())):
+            with self._failures():
+                self._client.flush_all(server_index=index)
+
+    def close(self, **kwargs: Any) -> None:
+        """Do nothing: connections are kept for the next request."""
+
+    @staticmethod
+    def _warn(failed: Mapping[Any, Exception]) -> None:
+        for key, error in failed.items():
+            _log.warning("%s: %s", key, error)
+
+
+def _serializer(name: Any) -> Any:
+    if name == "pickle":
+        return _Pickle
+    if name == "json":
+        return _Json
+    try:
+        serializer = import_string(name) if isinstance(name, str) else name
+    except ImportError as error:
+        raise ImproperlyConfigured(f"OMcacheCache's serializer: {error}") from error
+    methods: tuple[Optional[Callable[..., Any]], ...] = tuple(
+        getattr(serializer, method, None) for method in ("dumps", "loads")
+    )
+    if not all(map(callable, methods)):
+        raise ImproperlyConfigured(f"OMcacheCache's serializer {name!r} has no dumps or no loads")
+    return serializer
