@@ -11,6 +11,7 @@ use crate::process;
 use crate::steps::Steps;
 use crate::test;
 use crate::tidy;
+use crate::wheel;
 use crate::workspace::Workspace;
 
 /// What may be set from outside.
@@ -55,6 +56,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     });
     steps.run("C interface", || abi::run(workspace, &abi::Options::default()));
     steps.run("C tests, sanitized", || c_tests::run(workspace, &c_tests::Options::sanitized()));
+    steps.run("wheel", || wheel::run(workspace, &wheel::Options::below(workspace.target_directory())));
     steps.run("pgmemcache", || pgmemcache::run(workspace));
     match fuzz::targets(root) {
         Ok(targets) => {

@@ -27,6 +27,13 @@ pub(crate) struct Options {
     out: PathBuf,
 }
 
+impl Options {
+    /// Into `wheels` below this directory.
+    pub(crate) fn below(target: &Path) -> Self {
+        Self { out: target.join("wheels") }
+    }
+}
+
 /// Builds, and tries what was built in an environment of its own.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     fs::create_dir_all(&options.out).with_context(|| format!("creating {}", options.out.display()))?;
