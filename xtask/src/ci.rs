@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use crate::abi;
 use crate::c_tests;
+use crate::cost;
 use crate::fuzz;
 use crate::pgmemcache;
 use crate::prerequisites;
@@ -29,8 +30,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let mut steps = Steps::default();
 
     steps.run("fmt", || cargo(&["fmt", "--all", "--check"]));
-    // The fuzz targets are a workspace of their own.
+    // The fuzz targets and the measured programs are workspaces of their own.
     steps.run("fmt fuzz", || cargo(&["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]));
+    steps.run("fmt bench", || cargo(&["fmt", "--manifest-path", "xtask/bench/rust/Cargo.toml", "--check"]));
     steps.run("tidy", || tidy::run(workspace));
     steps.run("dependencies", || {
         prerequisites::ensure_tool(root, &prerequisites::CARGO_DENY)?;
@@ -54,6 +56,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     steps.run("benches compile", || {
         cargo(&["bench", "--workspace", "--all-features", "--bench", "*", "--no-run"])
     });
+    steps.run("cost", || cost::run(workspace, &cost::Options::default()));
     steps.run("C interface", || abi::run(workspace, &abi::Options::default()));
     steps.run("C tests, sanitized", || c_tests::run(workspace, &c_tests::Options::sanitized()));
     steps.run("wheel", || wheel::run(workspace, &wheel::Options::below(workspace.target_directory())));

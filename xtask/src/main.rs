@@ -1,8 +1,10 @@
 //! The project's tasks, run as `cargo xtask <task>`; each task has a file of its own.
 
 mod abi;
+mod bench;
 mod c_tests;
 mod ci;
+mod cost;
 mod demo;
 mod fuzz;
 mod install;
@@ -48,6 +50,10 @@ enum Task {
     CTest(c_tests::Options),
     /// Build the C library and install it with its headers
     Install(install::Options),
+    /// Measure this client and others side by side: times, instructions, system calls, memory
+    Bench(bench::Options),
+    /// Count instructions and system calls of our own clients, and compare them with the checked-in counts
+    Cost(cost::Options),
     /// Build pgmemcache on the C library and run its test in a PostgreSQL cluster of its own
     Pgmemcache,
     /// Build the Python package: a wheel for every supported Python, and a source distribution
@@ -66,6 +72,8 @@ fn main() -> ExitCode {
         Task::Fuzz(options) => fuzz::run(&workspace, &options),
         Task::Demo(options) => demo::run(&options),
         Task::Abi(options) => abi::run(&workspace, &options),
+        Task::Bench(options) => bench::run(&workspace, &options),
+        Task::Cost(options) => cost::run(&workspace, &options),
         Task::CTest(options) => c_tests::run(&workspace, &options),
         Task::Install(options) => install::run(&workspace, &options),
         Task::Pgmemcache => pgmemcache::run(&workspace),

@@ -48,6 +48,14 @@ pub(crate) const SANITIZING: &[Prerequisite] = &[
 /// For the C tests under valgrind.
 pub(crate) const VALGRIND: &[Prerequisite] = &[Prerequisite { needs: "valgrind", package: "valgrind" }];
 
+/// For counting instructions and system calls.
+pub(crate) const COUNTING: &[Prerequisite] = &[
+    Prerequisite { needs: "cc", package: "gcc" },
+    Prerequisite { needs: "memcached", package: "memcached" },
+    Prerequisite { needs: "strace", package: "strace" },
+    Prerequisite { needs: "valgrind", package: "valgrind" },
+];
+
 /// For pgmemcache's test.
 pub(crate) const PGMEMCACHE: &[Prerequisite] = &[
     Prerequisite { needs: "apt-get", package: "apt" },
@@ -81,6 +89,10 @@ pub(crate) const CARGO_FUZZ: Tool = Tool { name: "cargo-fuzz", version: "^0.13" 
 pub(crate) const CARGO_DENY: Tool = Tool { name: "cargo-deny", version: "^0.20" };
 
 impl Prerequisite {
+    pub(crate) const fn new(needs: &'static str, package: &'static str) -> Self {
+        Self { needs, package }
+    }
+
     fn exists(&self) -> bool {
         let path = Path::new(self.needs);
         if path.is_absolute() { path.exists() } else { which::which(path).is_ok() }

@@ -1,6 +1,8 @@
 //! A memcached process on a port that the kernel chose, which never outlives this program.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -35,13 +37,33 @@ impl Memcached {
         let directory = tempfile::tempdir().context("making a temporary directory")?;
         let port_file = directory.path().join("port");
         let port = port.map_or("-1".to_owned(), |port| port.to_string());
+        let arguments = ["-l", "127.0.0.1", "-p", &port].map(OsStr::new);
+        // From here on an error ends the process.
+        let mut memcached = Self::spawn(program, &arguments, &port_file)?;
+        memcached.port = read_port(&port_file)?;
+        Ok(memcached)
+    }
+
+    /// Starts it on a Unix socket at this path.
+    pub(crate) fn start_on_socket(program: &Path, socket: &Path) -> Result<Self> {
+        let memcached = Self::spawn(program, &["-s".as_ref(), socket.as_os_str()], Path::new(""))?;
+        let begin = Instant::now();
+        while UnixStream::connect(socket).is_err() {
+            if begin.elapsed() > START_LIMIT {
+                bail!("memcached does not listen at {}", socket.display());
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        Ok(memcached)
+    }
+
+    fn spawn(program: &Path, place: &[&OsStr], port_file: &Path) -> Result<Self> {
         let mut command = Command::new("sh");
-        command.args(["-c", KEEPER, "sh"]).arg(program);
-        command.args(["-l", "127.0.0.1", "-p", &port, "-t", "1"]);
+        command.args(["-c", KEEPER, "sh"]).arg(program).args(place).args(["-t", "1"]);
         if geteuid().is_root() {
             command.args(["-u", "root"]);
         }
-        command.env("MEMCACHED_PORT_FILENAME", &port_file).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.env("MEMCACHED_PORT_FILENAME", port_file).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut keeper = command.spawn().context("cannot start `sh`")?;
         let input = keeper.stdin.take();
         let mut line = String::new();
@@ -51,10 +73,7 @@ impl Memcached {
         let pid = line.trim().parse().ok().and_then(Pid::from_raw);
         let pid =
             pid.ok_or_else(|| anyhow!("the shell that runs memcached says {line:?}, no process number"))?;
-        // From here on an error ends the process.
-        let mut memcached = Self { keeper, input, pid, port: 0 };
-        memcached.port = read_port(&port_file)?;
-        Ok(memcached)
+        Ok(Self { keeper, input, pid, port: 0 })
     }
 
     /// Where it listens.

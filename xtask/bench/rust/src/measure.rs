@@ -1,0 +1,76 @@
+//! The loop that is timed, and the line that tells the result.
+
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use nix::time::{ClockId, clock_gettime};
+
+/// Quiet sets between two flushes.
+pub(crate) const QUEUED: usize = 1000;
+
+/// How many keys a workload has.
+pub(crate) fn key_count(workload: &str) -> usize {
+    if workload == "get10000" { 10_000 } else { 100 }
+}
+
+/// How long, or how many operations.
+#[derive(Clone, Copy)]
+pub(crate) enum Budget {
+    Time(Duration),
+    Operations(usize),
+}
+
+impl FromStr for Budget {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |text: &str| text.parse::<usize>().map_err(|error| error.to_string());
+        match text.split_once(':') {
+            Some(("ms", msec)) => Ok(Self::Time(Duration::from_millis(number(msec)? as u64))),
+            Some(("ops", operations)) => Ok(Self::Operations(number(operations)?)),
+            _ => Err(format!("{text} is neither ms:N nor ops:N")),
+        }
+    }
+}
+
+fn cpu_nanos() -> u128 {
+    let time = clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).unwrap();
+    time.tv_sec() as u128 * 1_000_000_000 + time.tv_nsec() as u128
+}
+
+/// Runs units until the budget is used up; each is told the number of its operation, and returns how many it was.
+pub(crate) fn measure(budget: Budget, mut unit: impl FnMut(usize) -> usize) {
+    let (limit, length) = match budget {
+        Budget::Time(length) => (usize::MAX, length),
+        Budget::Operations(limit) => (limit, Duration::MAX),
+    };
+    let (mut latencies, mut done) = (Vec::with_capacity(1 << 20), 0);
+    let (cpu, begin) = (cpu_nanos(), Instant::now());
+    let mut now = begin;
+    while done < limit && now - begin < length {
+        done += unit(done);
+        if limit == usize::MAX {
+            let later = Instant::now();
+            if latencies.len() < latencies.capacity() {
+                latencies.push((later - now).as_nanos() as u32);
+            }
+            now = later;
+        }
+    }
+    let (wall, cpu) = (begin.elapsed().as_nanos(), cpu_nanos() - cpu);
+    latencies.sort_unstable();
+    let at = |part: usize| latencies.get(latencies.len() * part / 100).copied().unwrap_or_default();
+    println!(
+        "ops={done} wall_ns={wall} cpu_ns={cpu} p50_ns={} p99_ns={} rss_kb={}",
+        at(50),
+        at(99),
+        peak_memory().unwrap_or_default()
+    );
+}
+
+/// The most memory that the process had at once, in kB.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}

@@ -1,0 +1,195 @@
+//! `cargo xtask bench`: this client and others, on the same servers, with the same keys and values, in one run.
+
+mod clients;
+mod report;
+mod rings;
+mod sample;
+mod servers;
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use indicatif::ProgressBar;
+
+use crate::cost::Cost;
+use crate::prerequisites;
+use crate::process;
+use crate::workspace::Workspace;
+use clients::{Client, Clients, Language};
+use report::{Cell, Report};
+use sample::{Sample, Task};
+use servers::{Place, Servers};
+
+/// How much.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Fewer and shorter rounds: three minutes, once everything is built
+    #[arg(long)]
+    quick: bool,
+    /// The directory for tables and plots; `bench` below the target directory where it is not given
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Write the short form into docs/performance.md
+    #[arg(long)]
+    update: bool,
+}
+
+/// Rounds, milliseconds of each, and the operations between which instructions are counted.
+struct Extent {
+    rounds: usize,
+    msec: u32,
+    counted: [usize; 2],
+}
+
+/// What is timed where; values have so many bytes.
+const TIMED: &[(Place, usize, &[&str])] = &[
+    (Place::One, 100, &["get", "set", "get100", "get10000", "queue"]),
+    (Place::Four, 100, &["get", "set", "get100", "queue"]),
+    (Place::Four, 10 * 1024, &["get", "set"]),
+    (Place::Four, 500 * 1024, &["get", "set"]),
+    (Place::Socket, 100, &["get", "get100"]),
+];
+
+/// What is counted, on four servers with values of 100 bytes.
+const COUNTED: &[&str] = &["get", "set", "get100", "queue"];
+
+/// What Python's clients are measured by, on four servers with values of 100 bytes.
+const PYTHON: &[&str] = &["get", "set", "get100", "set100"];
+
+/// Measures everything, and writes the tables and plots.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    prerequisites::ensure(prerequisites::COUNTING)?;
+    let clients = Clients::prepare(workspace)?;
+    for missing in &clients.missing {
+        println!("left out: {missing}");
+    }
+    let extent = match options.quick {
+        true => Extent { rounds: 3, msec: 60, counted: [200, 1_200] },
+        false => Extent { rounds: 15, msec: 200, counted: [1_000, 11_000] },
+    };
+    let servers = Servers::start()?;
+    let mut report = Report::new(&clients);
+    let native: Vec<&Client> =
+        clients.all.iter().filter(|client| client.language != Language::Python).collect();
+    let python: Vec<&Client> =
+        clients.all.iter().filter(|client| client.language == Language::Python).collect();
+    let progress = ProgressBar::new_spinner();
+    for &(place, value, workloads) in TIMED {
+        for workload in workloads {
+            progress.set_message(format!("{}, {value} B: {workload}", place.name()));
+            progress.tick();
+            let task = Task { servers: &servers.list(place), workload, value };
+            // The bare loop has one server, at a port.
+            let fits = |client: &&&Client| client.language != Language::Bare || place == Place::One;
+            let rows = interleaved(native.iter().filter(fits).copied(), task, &extent);
+            report.timed(place, value, workload, &rows);
+        }
+    }
+    let list = servers.list(Place::Four);
+    for workload in PYTHON {
+        progress.set_message(format!("Python: {workload}"));
+        progress.tick();
+        let rows =
+            interleaved(python.iter().copied(), Task { servers: &list, workload, value: 100 }, &extent);
+        report.python(workload, &rows);
+    }
+    count(&native, &servers, &extent, &mut report, &progress);
+    if let Some(program) = &clients.ring {
+        report.rings(&rings::measure(program)?);
+    }
+    progress.finish_and_clear();
+
+    let out = options.out.clone().unwrap_or_else(|| workspace.target_directory().join("bench"));
+    fs::create_dir_all(&out).with_context(|| format!("creating {}", out.display()))?;
+    let written = report.write(&out)?;
+    if let Some(python) = &clients.python {
+        let mut plot = std::process::Command::new(python);
+        plot.arg(workspace.root().join("xtask/bench/python/plot.py")).arg(&written.figures).arg(&out);
+        process::run(&mut plot)?;
+    }
+    println!("{}", fs::read_to_string(&written.table)?);
+    if options.update {
+        report.update(&workspace.root().join("docs/performance.md"))?;
+    }
+    Ok(())
+}
+
+/// Rounds in which the clients take turns, and each client's medians; none where it can't do it.
+fn interleaved<'c>(
+    clients: impl Iterator<Item = &'c Client>,
+    task: Task<'_>,
+    extent: &Extent,
+) -> Vec<(&'c Client, Option<Sample>)> {
+    let mut taken: Vec<(&Client, Vec<Sample>, bool)> =
+        clients.map(|client| (client, Vec::new(), true)).collect();
+    for _ in 0..extent.rounds {
+        for (client, samples, works) in taken.iter_mut().filter(|(_, _, works)| *works) {
+            match sample::time(client, task, extent.msec) {
+                Ok(sample) => samples.push(sample),
+                Err(error) => {
+                    *works = false;
+                    if !error.to_string().contains("unsupported") {
+                        println!("{error:#}");
+                    }
+                }
+            }
+        }
+    }
+    taken
+        .into_iter()
+        .map(|(client, samples, works)| (client, Sample::median(&samples).filter(|_| works)))
+        .collect()
+}
+
+/// What our C interface costs, counted as in a whole run.
+pub(crate) fn count_ours(workspace: &Workspace) -> Result<Vec<Cost>> {
+    let folder = workspace.target_directory().join("bench-programs");
+    fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+    let program = clients::our_c(workspace, &workspace.root().join("xtask/bench"), &folder)?;
+    let client = Client { name: "C".to_owned(), language: Language::C, command: vec![program.into()] };
+    let servers = Servers::start()?;
+    let list = servers.list(Place::Four);
+    let mut costs = Vec::new();
+    for &workload in COUNTED {
+        let task = Task { servers: &list, workload, value: 100 };
+        let runs = [1_000, 11_000];
+        costs.push(Cost {
+            client: client.name.clone(),
+            workload: workload.to_owned(),
+            instructions: sample::instructions(&client, task, runs)?,
+            calls: sample::system_calls(&client, task, runs)?,
+        });
+    }
+    Ok(costs)
+}
+
+/// Counts instructions and system calls.
+fn count(
+    native: &[&Client],
+    servers: &Servers,
+    extent: &Extent,
+    report: &mut Report,
+    progress: &ProgressBar,
+) {
+    for client in native.iter().filter(|client| client.language != Language::Bare) {
+        for workload in COUNTED {
+            progress.set_message(format!("{}: instructions of {workload}", client.name));
+            progress.tick();
+            // Clients with one server are counted with one.
+            let (mut instructions, mut calls) = (None, None);
+            for place in [Place::Four, Place::One] {
+                let task = Task { servers: &servers.list(place), workload, value: 100 };
+                // Batches and queues count by the hundred or the thousand.
+                let scale = if *workload == "queue" { 10 } else { 1 };
+                let runs = extent.counted.map(|operations| operations * scale);
+                instructions = sample::instructions(client, task, runs).ok();
+                calls = sample::system_calls(client, task, runs).ok();
+                if instructions.is_some() {
+                    break;
+                }
+            }
+            report.counted(&client.name, workload, Cell { instructions, calls });
+        }
+    }
+}
