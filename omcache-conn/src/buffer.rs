@@ -13,7 +13,7 @@ const CHUNK: usize = 64 * 1024;
 const FILL: usize = 1024;
 /// A larger buffer is not kept when a connection gives it back.
 const MAX_KEPT: usize = 1024 * 1024;
-/// Buffers of each kind that are kept.
+/// Buffers of each kind that are kept, together no larger than [`MAX_KEPT`].
 const POOLED: usize = 16;
 /// A send buffer that is no larger stays with its connection, in bytes.
 const OWN: usize = 512;
@@ -81,9 +81,12 @@ impl Pool {
         if chunk.is_empty() || chunk.capacity() > MAX_KEPT {
             return;
         }
-        let kept = if chunk.capacity() > CHUNK { &mut self.large } else { &mut self.chunks };
-        if kept.len() < POOLED {
-            kept.push(chunk);
+        if chunk.capacity() <= CHUNK {
+            if self.chunks.len() < POOLED {
+                self.chunks.push(chunk);
+            }
+        } else if has_room(&self.large, &chunk) {
+            self.large.push(chunk);
         }
     }
 
@@ -92,7 +95,7 @@ impl Pool {
     }
 
     fn give_outgoing(&mut self, mut buffer: BytesMut) {
-        if self.outgoing.len() < POOLED && (1..=MAX_KEPT).contains(&buffer.capacity()) {
+        if buffer.capacity() > 0 && has_room(&self.outgoing, &buffer) {
             buffer.clear();
             self.outgoing.push(buffer);
         }
@@ -102,6 +105,11 @@ impl Pool {
     pub(crate) fn release(&mut self) {
         self.held.clear();
     }
+}
+
+/// Whether one more buffer may be kept beside these.
+fn has_room(kept: &[BytesMut], buffer: &BytesMut) -> bool {
+    kept.len() < POOLED && kept.iter().map(BytesMut::capacity).sum::<usize>() + buffer.capacity() <= MAX_KEPT
 }
 
 /// Bytes that wait to be sent.

@@ -15,7 +15,7 @@ use std::time::Duration;
 pub struct Config {
     /// How long a handshake may take: look-up, connect and the answer to a first NOOP together. Default: 10 s.
     pub connect_timeout: Duration,
-    /// How long a server that failed its handshake is left alone before it is tried again. Default: 10 s.
+    /// How long a server that failed its handshake is left alone before it is tried again, at least 10 ms. Default: 10 s.
     pub reconnect_timeout: Duration,
     /// How long a connection that owes an answer may stay without progress before it is given up. Default: 10 s.
     pub dead_timeout: Duration,

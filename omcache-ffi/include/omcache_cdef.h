@@ -167,17 +167,19 @@ const char *omcache_last_error(omcache_t *mc);
 
 /**
  * Sets how long a handshake with a server may take: look-up, connect, a NOOP answered. Milliseconds; default 10000.
+ * With 0 every handshake fails.
  */
 int omcache_set_connect_timeout(omcache_t *mc, uint32_t msec);
 
 /**
- * Sets how long a server that failed its handshake is left alone before it is tried again. Milliseconds; default
- * 10000.
+ * Sets how long a server that failed its handshake is left alone before it is tried again. Milliseconds, at least
+ * 10; default 10000.
  */
 int omcache_set_reconnect_timeout(omcache_t *mc, uint32_t msec);
 
 /**
  * Sets how long a connection that owes a response may make no progress before it fails. Milliseconds; default 10000.
+ * With 0 every response that is not there at once is a failure.
  */
 int omcache_set_dead_timeout(omcache_t *mc, uint32_t msec);
 

@@ -108,6 +108,10 @@ impl Handle {
     /// program's response callback.
     pub(crate) fn take_event(&mut self, op: &mut Op) -> Option<Option<omcache_value_t>> {
         self.take_backlog(op);
+        if op.stored == 0 && self.frames.len() <= 1 && self.delivered.is_empty() {
+            // What only callbacks were shown need not stay until the next call.
+            self.driver.cluster.release_received();
+        }
         match self.driver.cluster.poll_event()? {
             Event::Response(response) => {
                 let value = value_of(&response);
@@ -131,9 +135,17 @@ impl Handle {
                     let place = server.map(|server| format!(" at [{}:{}]", server.host(), server.port()));
                     let (opcode, place, told) =
                         (settled.opcode, place.unwrap_or_default(), told(&settled.outcome));
-                    self.note_error(value.status, &format_args!("{opcode:?}{place} {told}"));
+                    let cause = match value.status {
+                        ret::NO_SERVERS => self.cause(settled.server),
+                        _ => String::new(),
+                    };
+                    self.note_error(value.status, &format_args!("{opcode:?}{place} {told}{cause}"));
                 }
+                let silent = value.is_none();
                 self.settle(op, settled.opaque, value, true);
+                while silent && let Some(opaque) = self.driver.cluster.poll_silent() {
+                    self.settle(op, opaque, None, true);
+                }
                 Some(None)
             }
             Event::Server(event) => {
@@ -235,6 +247,18 @@ impl Handle {
             self.delivered.push(kept);
             self.store_at(op, at, value);
         }
+    }
+
+    /// Why no server takes a request: the last failure of this one, or of the first that has one.
+    #[cold]
+    pub(crate) fn cause(&self, server: Option<usize>) -> String {
+        let cluster = &self.driver.cluster;
+        let failed = |index: usize| {
+            let (server, status) = (cluster.server(index)?, cluster.server_status(index)?);
+            Some(format!("; [{}:{}]: {}", server.host(), server.port(), status.last_failure?))
+        };
+        let any = || (0..cluster.server_count()).find_map(failed);
+        server.and_then(failed).or_else(any).unwrap_or_default()
     }
 
     /// Notes that a server refused a request.

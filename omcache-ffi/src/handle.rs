@@ -139,6 +139,10 @@ impl Handle {
             Err(_) => Instant::FAR_FUTURE,
         };
         self.driver.handle_time(op.now);
+        if !op.submit && op.request_count == 0 {
+            // Until nothing is pending: quiet requests that were passed over in silence are so too.
+            self.driver.cluster.settle_quiet();
+        }
         // A handshake may change where the requests go; without requests, it may be all that there is to do.
         let looks = match op.submit {
             true => self.driver.cluster.has_handshake() && !self.driver.buffering(),
@@ -194,14 +198,18 @@ impl Handle {
             op.end(if count == 0 { ret::OK } else { refusal });
             return;
         }
+        let active = Active::new(op.first, accepted, self.frames.len().saturating_sub(1));
         if op.timeout == 0 {
+            if op.resumable {
+                self.active.push(active);
+            }
             self.driver.step(op.now);
             op.stored = 0;
             op.end(ret::BUFFERED);
             return;
         }
         self.driver.cluster.settle_quiet();
-        self.active.push(Active::new(op.first, accepted, self.frames.len().saturating_sub(1)));
+        self.active.push(active);
         op.phase = Phase::Exchange;
     }
 
@@ -243,7 +251,8 @@ impl Handle {
             }
             Err(error) => {
                 let code = ret::of_refusal(&error);
-                self.note_error(code, &error);
+                let cause = if code == ret::NO_SERVERS { self.cause(None) } else { String::new() };
+                self.note_error(code, &format_args!("{error}{cause}"));
                 Err(code)
             }
         }

@@ -10,13 +10,14 @@ use crate::op::Op;
 use crate::ret;
 use crate::types::{omcache_req_t, omcache_t, omcache_value_t};
 
-/// Submits requests (`submit`) or awaits them, and writes the counts back.
+/// Submits requests (`submit`) or awaits them, and writes the counts back. Requests that are `resumable` may be awaited by a
+/// later call where this one does not wait.
 ///
 /// # Safety
 /// `mc` is NULL or a live handle; the arrays are NULL or as long as their counts say.
 unsafe fn exchange(
     mc: *mut omcache_t,
-    submit: bool,
+    (submit, resumable): (bool, bool),
     reqs: *mut omcache_req_t,
     req_count: *mut usize,
     values: *mut omcache_value_t,
@@ -35,6 +36,7 @@ unsafe fn exchange(
     let awaits = !reqs.is_null() && given > 0;
     let mut op = Op::new(timeout_msec);
     op.submit = submit;
+    op.resumable = resumable;
     if awaits {
         op.requests = reqs;
         op.request_count = given;
@@ -45,7 +47,7 @@ unsafe fn exchange(
     }
     if !submit && awaits {
         // SAFETY: the program gave at least one request.
-        op.first = u32::from_ne_bytes(unsafe { (*reqs).header.opaque }.to_ne_bytes());
+        op.first = unsafe { (*reqs).header.opaque };
         // SAFETY: a live handle; no other reference is live.
         let known = unsafe {
             with_handle(mc, |handle| {
@@ -81,7 +83,7 @@ pub unsafe extern "C" fn omcache_io(
     timeout_msec: i32,
 ) -> c_int {
     // SAFETY: as the caller promises.
-    unsafe { exchange(mc, false, reqs, req_count, values, value_count, timeout_msec) }
+    unsafe { exchange(mc, (false, false), reqs, req_count, values, value_count, timeout_msec) }
 }
 
 /// Submits requests, then behaves as `omcache_io`; see `omcache_cdef.h`.
@@ -98,7 +100,7 @@ pub unsafe extern "C" fn omcache_command(
     timeout_msec: i32,
 ) -> c_int {
     // SAFETY: as the caller promises.
-    unsafe { exchange(mc, true, reqs, req_count, values, value_count, timeout_msec) }
+    unsafe { exchange(mc, (true, true), reqs, req_count, values, value_count, timeout_msec) }
 }
 
 /// Submits one request and returns its response's status; see `omcache_cdef.h`.
@@ -129,7 +131,8 @@ pub(crate) unsafe fn one(
     let (mut req_count, mut value_count) = (1, 1);
     // SAFETY: as the caller promises, and the counts are this frame's.
     let result = unsafe {
-        exchange(mc, true, req, &raw mut req_count, ptr::from_mut(value), &raw mut value_count, timeout_msec)
+        let counts = (&raw mut req_count, &raw mut value_count);
+        exchange(mc, (true, false), req, counts.0, ptr::from_mut(value), counts.1, timeout_msec)
     };
     if result == ret::OK && value_count > 0 { value.status } else { result }
 }

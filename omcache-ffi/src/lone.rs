@@ -79,6 +79,7 @@ impl Handle {
 
     /// Takes over a request that is submitted already: the call goes on as if it had submitted it.
     pub(crate) fn adopt(&mut self, op: &mut Op) {
+        self.driver.cluster.settle_quiet();
         self.frames.push(op.frame);
         self.active.push(Active::new(op.first, op.request_count, 0));
         op.phase = Phase::Exchange;

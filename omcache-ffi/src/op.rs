@@ -46,6 +46,8 @@ pub(crate) struct Op {
     pub(crate) frame: usize,
     /// Whether the deadline has passed.
     pub(crate) over: bool,
+    /// Whether the program may ask for the requests again where the call does not wait for them.
+    pub(crate) resumable: bool,
     /// Whether the call only delivers log lines.
     pub(crate) idle: bool,
 }
@@ -67,6 +69,7 @@ impl Op {
             result: 0,
             frame: 0,
             over: false,
+            resumable: false,
             idle: false,
         }
     }

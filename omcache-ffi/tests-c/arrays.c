@@ -250,12 +250,15 @@ START_TEST(requests_that_are_not_active)
     /* Settled. */
     reqc = 1;
     ck_rc(OMCACHE_INVALID, omcache_io(mc, &req, &reqc, &value, &valc, -1));
-    /* Not waited for. */
+    /* Not waited for, and asked for later. */
     ck_rc(OMCACHE_BUFFERED, omcache_command(mc, &req, &reqc, &value, &valc, 0));
-    reqc = valc = 1;
-    ck_rc(OMCACHE_INVALID, omcache_io(mc, &req, &reqc, &value, &valc, -1));
+    ck_assert(reqc == 1 && valc == 0);
+    valc = 1;
+    ck_rc(OMCACHE_OK, omcache_io(mc, &req, &reqc, &value, &valc, -1));
+    ck_assert(reqc == 0 && valc == 1);
     /* Taken over by a later command. */
     server_pause(&server);
+    reqc = valc = 1;
     ck_rc(OMCACHE_AGAIN, omcache_command(mc, &req, &reqc, &value, &valc, 10));
     server_resume(&server);
     ck_value(mc, "a", "a");

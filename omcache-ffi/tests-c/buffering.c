@@ -26,6 +26,41 @@ START_TEST(nothing_is_written_before_an_io_call)
     omcache_free(mc);
 }
 
+static void count_response(omcache_t *mc, omcache_value_t *value, void *context)
+{
+    (void)mc;
+    (void)value;
+    ++*(int *)context;
+}
+
+/* An I/O call without requests returns when all are settled, those that succeed in silence included. */
+START_TEST(io_settles_quiet_requests)
+{
+    server_t server = server_start();
+    omcache_t *mc = handle_of(&server, 1);
+    int responses = 0;
+    ck_rc(OMCACHE_OK, omcache_set(mc, B("there"), B("x"), 0, 0, 0, -1));
+    ck_rc(OMCACHE_OK, omcache_set_response_callback(mc, count_response, &responses));
+    for (int i = 0; i < 100; i++)
+        ck_rc(OMCACHE_BUFFERED, omcache_get(mc, B("there"), NULL, NULL, NULL, NULL, 0));
+    ck_rc(OMCACHE_OK, omcache_io(mc, NULL, NULL, NULL, NULL, -1));
+    ck_assert_int_eq(responses, 100);
+    /* A connection that is closed with refusals unread would take with it what the server has not read. */
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 3000; i++) {
+            char key[16];
+            snprintf(key, sizeof key, "k%d-%d", round, i);
+            ck_rc(OMCACHE_BUFFERED, omcache_set(mc, B(key), B(key), 0, 0, 0, 0));
+            ck_rc(OMCACHE_BUFFERED, omcache_add(mc, B("there"), B(key), 0, 0, 0));
+        }
+        ck_rc(OMCACHE_OK, omcache_io(mc, NULL, NULL, NULL, NULL, -1));
+        omcache_free(mc);
+        ck_assert_uint_eq(server_stat(&server, "curr_items"), 1u + 3000u * (unsigned)(round + 1));
+        mc = handle_of(&server, 1);
+    }
+    omcache_free(mc);
+}
+
 START_TEST(a_command_that_waits_is_answered)
 {
     server_t server = server_start();
@@ -124,7 +159,8 @@ START_TEST(a_full_buffer_refuses_what_does_not_fit)
 
 Suite *buffering_suite(void)
 {
-    const TTest *const tests[] = {nothing_is_written_before_an_io_call,
+    const TTest *const tests[] = {io_settles_quiet_requests,
+                                  nothing_is_written_before_an_io_call,
                                   a_command_that_waits_is_answered,
                                   turned_off_it_is_sent_by_the_next_call,
                                   reset_throws_away,

@@ -118,6 +118,12 @@ START_TEST(the_last_error)
     ck_rc(OMCACHE_INVALID, omcache_set_servers(mc, "[broken"));
     ck_assert_ptr_nonnull(strstr(omcache_last_error(mc), "[broken"));
     ck_assert_ptr_nonnull(omcache_last_error(NULL));
+    /* The cause is told, of a request that was handed over and of one that is refused. */
+    ck_rc(OMCACHE_OK, omcache_set_servers(mc, "127.0.0.1:1"));
+    for (int i = 0; i < 2; i++) {
+        ck_rc(OMCACHE_NO_SERVERS, omcache_get(mc, B("a"), NULL, NULL, NULL, NULL, -1));
+        ck_assert_ptr_nonnull(strstr(omcache_last_error(mc), "efused"));
+    }
     omcache_free(mc);
 }
 

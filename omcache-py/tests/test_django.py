@@ -8,10 +8,12 @@ import pickle
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from conftest import until
 from memcached_process import Memcached
 
 django = pytest.importorskip("django")
@@ -19,6 +21,7 @@ django = pytest.importorskip("django")
 from django.conf import settings  # noqa: E402
 from django.core.cache import InvalidCacheKey, caches  # noqa: E402
 from django.core.exceptions import ImproperlyConfigured  # noqa: E402
+from django.core.signing import JSONSerializer  # noqa: E402
 from django.test import AsyncClient, Client  # noqa: E402
 from django.test.utils import override_settings  # noqa: E402
 
@@ -101,14 +104,17 @@ def test_timeouts(cache: Any, addresses: list[str]) -> None:
     cache.set("long", 1, 60 * 24 * 60 * 60)
     cache.set("short", 1, 1)
     cache.set("fraction", 1, 0.5)
+    assert cache.get_backend_timeout(0.5) == 1
+    for number, endless in enumerate([2**33, float("inf")]):
+        cache.set(f"endless-{number}", 1, endless)
     caches["short"].set("default", 1)
     caches["for ever"].set("default-forever", 1)
-    cache.set("touched", 1, 1)
+    cache.set("touched", 1, 3)
     assert cache.touch("touched", 100) and not cache.touch("absent")
-    assert cache.get("short") == 1 and cache.get("fraction") == 1
-    time.sleep(2.1)
-    keys = ["forever", "long", "short", "fraction", "default", "default-forever", "touched"]
-    assert sorted(cache.get_many(keys)) == ["default-forever", "forever", "long", "touched"]
+    passing = ["short", "fraction", "default"]
+    lasting = ["default-forever", "endless-0", "endless-1", "forever", "long", "touched"]
+    until(lambda: not cache.get_many(passing), "the short timeouts end")
+    assert sorted(cache.get_many(lasting)) == lasting
     assert cache.touch("touched", 0) and cache.get("touched") is None
 
 
@@ -134,6 +140,8 @@ def test_counters(cache: Any) -> None:
     cache.set("text", "t")
     with pytest.raises(ValueError, match="text"):
         cache.incr("text")
+    with pytest.raises(ValueError, match="'n'"):
+        cache.incr("n", 2**70)
 
 
 def test_versions_and_prefixes(cache: Any) -> None:
@@ -149,7 +157,7 @@ def test_versions_and_prefixes(cache: Any) -> None:
     assert not cache.has_key("a", version=3)
 
 
-@pytest.mark.parametrize("key", ["with space", "line\n", "k" * 251], ids=["space", "line", "long"])
+@pytest.mark.parametrize("key", ["with space", "line\n", "k" * 251, "\N{SNOWMAN}" * 83], ids=["space", "line", "long", "wide"])
 def test_keys_that_memcached_does_not_take(cache: Any, key: str) -> None:
     for call in (cache.get, cache.delete, cache.touch, lambda key: cache.set(key, 1), lambda key: cache.get_many([key])):
         with pytest.raises(InvalidCacheKey):
@@ -160,6 +168,23 @@ def test_clear(cache: Any) -> None:
     assert cache.set_many({str(number): number for number in range(50)}) == []
     cache.clear()
     assert cache.get_many([str(number) for number in range(50)]) == {}
+
+
+@pytest.mark.parametrize("stopped", [0, 1])
+def test_clear_goes_on_after_a_failure(start_memcached: Callable[..., Memcached], stopped: int) -> None:
+    servers = [start_memcached(), start_memcached()]
+    cache = OMcacheCache([server.address for server in servers], {"OPTIONS": {"io_timeout": 500}})
+    assert cache.set_many({str(number): number for number in range(50)}) == []
+    keys = [f":1:{number}" for number in range(50)]
+    # By the client's order, which is not the list's.
+    ports = [server.port for server in cache._client.servers()]
+    servers.sort(key=lambda server: ports.index(str(server.port)))
+    with OMcache(servers[1 - stopped].address) as raw:
+        assert raw.get_multi(keys)
+        servers[stopped].pause()
+        with pytest.raises(omcache.Error):
+            cache.clear()
+        assert raw.get_multi(keys) == {}
 
 
 def test_a_large_value_is_an_error_and_leaves_none(cache: Any) -> None:
@@ -181,12 +206,25 @@ def test_json_never_unpickles(cache: Any) -> None:
     assert plain.get("text") == "t"
 
 
+@pytest.mark.parametrize("serializer", ["django.core.signing.JSONSerializer", JSONSerializer, JSONSerializer()])
+def test_serializers_of_others(addresses: list[str], serializer: Any) -> None:
+    cache = OMcacheCache(addresses, {"OPTIONS": {"serializer": serializer}})
+    cache.set("key", {"a": [1, None]})
+    assert cache.get("key") == {"a": [1, None]}
+
+
 def test_what_pylibmc_stored_is_read(cache: Any, addresses: list[str]) -> None:
     with OMcache(addresses) as raw:
         raw.set(":1:bool", b"1", flags=2)
         raw.set(":1:pickle", pickle.dumps([1]), flags=1)
         raw.set(":1:int", b"7", flags=4)
-    assert cache.get_many(["bool", "pickle", "int"]) == {"bool": 1, "pickle": [1], "int": 7}
+        raw.set(":1:packed-bytes", zlib.compress(b"b"), flags=8)
+        raw.set(":1:packed-pickle", zlib.compress(pickle.dumps([2])), flags=1 | 8)
+        raw.set(":1:packed-text", zlib.compress(b"t"), flags=16 | 8)
+        raw.set(":1:unknown", b"u", flags=32)
+    expected = {"bool": 1, "pickle": [1], "int": 7, "packed-bytes": b"b", "packed-pickle": [2], "packed-text": "t"}
+    assert cache.get_many([*expected, "unknown"]) == expected
+    assert caches["json"].get("packed-pickle", "miss") == "miss"
 
 
 def test_options(addresses: list[str]) -> None:
@@ -200,6 +238,9 @@ def test_options(addresses: list[str]) -> None:
     for options in ({"nonsense": 1}, {"distribution": "nonsense"}, {"serializer": "no.such.thing"}, {"serializer": 5}):
         with pytest.raises(ImproperlyConfigured):
             OMcacheCache(addresses, {"OPTIONS": options})
+    for location in ("", " , ;", [], None, 5, [5]):
+        with pytest.raises(ImproperlyConfigured, match="LOCATION"):
+            OMcacheCache(location, {})
 
 
 def test_failures_are_told_or_ignored(
@@ -251,6 +292,18 @@ def test_threads_share_a_client(cache: Any) -> None:
     assert failures == []
 
 
+def test_connections_outlive_threads(start_memcached: Callable[..., Memcached]) -> None:
+    server = start_memcached()
+    configuration = {"default": {"BACKEND": BACKEND, "LOCATION": server.address}}
+    with OMcache(server.address) as raw, override_settings(CACHES=configuration):
+        before = int(raw.stat()[b"total_connections"])
+        for _ in range(10):
+            thread = threading.Thread(target=lambda: caches["default"].set("key", 1))
+            thread.start()
+            thread.join()
+        assert raw.get(":1:key") == b"1" and int(raw.stat()[b"total_connections"]) == before + 1
+
+
 def test_asynchronous_methods(cache: Any) -> None:
     async def use() -> None:
         await cache.aset("key", 1)
@@ -264,10 +317,18 @@ def test_asynchronous_methods(cache: Any) -> None:
         assert await cache.aget_or_set("made", 5) == 5
         gathered = await asyncio.gather(*(cache.aget("key") for _ in range(20)))
         assert gathered == [1] * 20
+        assert sorted(await asyncio.gather(*(cache.aincr("key") for _ in range(20)))) == list(range(2, 22))
+        with pytest.raises(ValueError, match="absent"):
+            await cache.aincr("absent")
+        assert await cache.aset_many({"big": b"x" * (2 << 20), "c": 1}, version=3) == ["big"]
+        assert await cache.aget_many(["big", "c"], version=3) == {"c": 1}
         await cache.aclear()
         assert await cache.aget("key") is None
+        await cache.aset("passing", 1, 2)
+        assert await cache.aincr("passing") == 2
 
     asyncio.run(use())
+    until(lambda: cache.get("passing") is None, "counting leaves the timeout as it was")
 
 
 def test_pages_and_sessions(cache: Any) -> None:

@@ -15,8 +15,8 @@ const DO_NOT_CREATE: u32 = u32::MAX;
 /// A value that was found.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Value {
-    /// The bytes, not copied: they keep the receive buffer they lie in alive (64 KiB, or their own length where that is
-    /// more). A program that keeps many small values for long may copy them.
+    /// The bytes, not copied: they keep the receive buffer they lie in alive (64 KiB, or up to twice
+    /// their own length where that is more). A program that keeps many small values for long may copy them.
     pub data: Bytes,
     /// The flags that were stored with it.
     pub flags: u32,

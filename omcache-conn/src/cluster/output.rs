@@ -144,6 +144,23 @@ impl Cluster {
         self.response(slot, header, start)
     }
 
+    /// The next event, where it is that a quiet request was passed over in silence and another such event was the last one:
+    /// the request's opaque; else none, and [`Cluster::poll_event`] tells. It costs less.
+    #[inline]
+    pub fn poll_silent(&mut self) -> Option<u32> {
+        if !self.shared.events.is_empty() {
+            return None;
+        }
+        let slot = *self.readable.last()?;
+        let connection = self.connections.get_mut(slot.index())?.as_mut()?;
+        loop {
+            let entry = connection.next_silent()?;
+            if entry.origin != Origin::Internal {
+                return Some(entry.opaque);
+            }
+        }
+    }
+
     #[inline]
     fn response(&mut self, slot: ConnectionId, header: ResponseHeader, start: usize) -> Option<Response<'_>> {
         let connection = self.connections.get_mut(slot.index())?.as_mut()?;

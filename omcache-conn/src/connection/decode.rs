@@ -131,6 +131,14 @@ impl Connection {
         self.answer(header, shared)
     }
 
+    /// The next of the quiet requests that are settled by a response which was found already.
+    #[inline]
+    pub(crate) fn next_silent(&mut self) -> Option<Entry> {
+        let (_, silent) = self.matched.as_mut().filter(|(_, silent)| *silent > 0)?;
+        *silent -= 1;
+        self.in_flight.pop()
+    }
+
     /// The header of the next response, if all of the response is there or it is too large to be.
     #[inline]
     fn next_header(&mut self) -> Result<Option<ResponseHeader>, ProtocolError> {

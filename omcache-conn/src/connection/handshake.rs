@@ -1,5 +1,7 @@
 //! From a server's address to a connection that is ready, and back: look-up, connect, probe, loss, timers.
 
+use std::time::Duration;
+
 use omcache_proto::binary::{HEADER_LEN, Opcode, RequestHeader};
 
 use super::{Connection, Follow, State};
@@ -8,6 +10,9 @@ use crate::event::{Action, LookupId, ServerChange};
 use crate::instant::Instant;
 use crate::server::Address;
 use crate::shared::Shared;
+
+/// A server that refuses connections is not tried more often than this, or a program that waits for it would do nothing else.
+const MIN_RETRY: Duration = Duration::from_millis(10);
 
 impl Connection {
     /// Does what the moment asks for: starts a handshake that is wanted, and fires timers.
@@ -151,7 +156,7 @@ impl Connection {
     }
 
     fn disable(&mut self, failure: Failure, shared: &mut Shared) -> Follow {
-        let retry_in = shared.config.reconnect_timeout;
+        let retry_in = shared.config.reconnect_timeout.max(MIN_RETRY);
         self.close(shared);
         self.state = State::Disabled { until: shared.now + retry_in };
         let again = std::mem::replace(&mut self.down, true);

@@ -168,6 +168,12 @@ impl Ledger {
         record.fate = Fate::Settled(outcome);
     }
 
+    /// The short form of a silence, which names no opcode.
+    pub(crate) fn silent(&mut self, opaque: u32) {
+        let Some(record) = self.requests.get(&opaque) else { panic!("silence about nothing: {opaque}") };
+        self.settled(opaque, record.opcode, Outcome::Silent);
+    }
+
     pub(crate) fn cancelled(&mut self, opaque: u32) {
         let Some(record) = self.requests.get_mut(&opaque) else {
             panic!("{opaque} is cancelled and unknown")

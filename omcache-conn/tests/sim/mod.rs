@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use omcache_conn::{
-    Action, Address, Cluster, Config, ConnectionId, Event, Failure, Health, Instant, LookupId, Response,
-    Server, ServerChange, SubmitError, Target,
+    Action, Address, Cluster, Config, ConnectionId, Event, Failure, Health, Instant, LookupId, Outcome,
+    Response, Server, ServerChange, SubmitError, Target,
 };
 use omcache_proto::binary::HEADER_LEN;
 use omcache_proto::{Key, Request, StoreMode};
@@ -450,7 +450,21 @@ impl World {
                 }
                 Event::Settled(settled) => {
                     self.tell(|| format!("{settled:?}"));
+                    let silent = settled.outcome == Outcome::Silent;
                     self.ledger.settled(settled.opaque, settled.opcode, settled.outcome);
+                    // By the short ways, or by the one that everything goes.
+                    while silent
+                        && self.goes_alone
+                        && let Some(opaque) = self.cluster.poll_silent()
+                    {
+                        self.ledger.silent(opaque);
+                    }
+                    while self.goes_alone
+                        && let Some(response) = self.cluster.poll_response()
+                    {
+                        let answer = look_at(response, self.takes_values.then_some(&mut self.kept));
+                        self.answered(answer);
+                    }
                 }
                 Event::Server(event) => {
                     self.tell(|| format!("{event:?}"));

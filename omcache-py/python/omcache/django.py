@@ -9,7 +9,8 @@
     }
 
 Values are stored as pylibmc stores them, so that a project can move from Django's PyLibMCCache with a full cache: bytes, str
-and int as they are (so that `incr` works on what `set` stored), everything else by the serializer.
+and int as they are (so that `incr` works on what `set` stored), everything else by the serializer. What pylibmc compressed
+is read; nothing is compressed here.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ import json
 import logging
 import pickle
 import re
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Optional
-from weakref import WeakValueDictionary
 
-from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache, memcache_key_warnings
+from asgiref.sync import sync_to_async
+from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache, InvalidCacheKey, memcache_key_warnings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
@@ -43,16 +44,17 @@ __all__ = ["OMcacheCache"]
 
 _log = logging.getLogger(__name__)
 
-_BYTES, _PICKLE, _INT, _TEXT, _OTHER = 0, 1, 4, 16, 64
-_TYPES = _PICKLE | 2 | _INT | _TEXT | _OTHER
+_BYTES, _PICKLE, _BOOL, _INT, _ZLIB, _TEXT, _OTHER = 0, 1, 2, 4, 8, 16, 64
 
+_MAX_KEY = 250
 _MAX_RELATIVE = 30 * 24 * 60 * 60
+_MAX_EXPIRATION = 2**32 - 1
 
 _TIMES = ("connect_timeout", "reconnect_timeout", "dead_timeout", "io_timeout")
 _MISS: Any = object()
 
-_clients: WeakValueDictionary[Any, OMcache] = WeakValueDictionary()
-_clients_lock = threading.Lock()
+# They stay for good: Django makes a backend for every thread and asynchronous task, and drops it with that.
+_clients: dict[Any, OMcache] = {}
 
 
 class _Json:
@@ -83,16 +85,16 @@ def _client_of(servers: tuple[str, ...], options: Mapping[str, Any]) -> OMcache:
     """The client for these servers and options, which all threads of the process share."""
     distribution = options.get("distribution")
     times = tuple((name, options[name]) for name in _TIMES if name in options)
-    with _clients_lock:
-        client = _clients.get((servers, distribution, times))
-        if client is None:
-            client = OMcache(servers, log=logging.getLogger("omcache"))
-            for name, msec in times:
-                setattr(client, name, msec)
-            if distribution is not None:
-                client.set_distribution_method(distribution)
-            _clients[servers, distribution, times] = client
-        return client
+    configuration = (servers, distribution, times)
+    if configuration in _clients:
+        return _clients[configuration]
+    client = OMcache(servers, log=logging.getLogger("omcache"))
+    for name, msec in times:
+        setattr(client, name, msec)
+    if distribution is not None:
+        client.set_distribution_method(distribution)
+    # No lock, which a fork could leave locked: of two threads, the one that comes later takes the other's.
+    return _clients.setdefault(configuration, client)
 
 
 class OMcacheCache(BaseCache):
@@ -102,27 +104,30 @@ class OMcacheCache(BaseCache):
 
     - `connect_timeout`, `reconnect_timeout`, `dead_timeout`, `io_timeout`: milliseconds, as those of `omcache.OMcache`.
     - `distribution`: which server has a key, as `omcache.OMcache.set_distribution_method` takes it.
-    - `serializer`: `"pickle"` (the default), `"json"`, or the dotted path of an object with `dumps` (to bytes) and `loads`.
-      **Reading a pickled value runs code that it names**: whoever can write to the servers can run code in the project.
-      With another serializer nothing is ever unpickled: what was pickled before is not found.
+    - `serializer`: `"pickle"` (the default), `"json"`, or an object with `dumps` (to bytes or str) and `loads` (from bytes), a
+      class of such ones, or the dotted path of either. **Reading a pickled value runs code that it names**: whoever can
+      write to the servers can run code in the project. With another serializer nothing is ever unpickled: what was pickled
+      before is not found. Others than pickle don't know each other's values: change `KEY_PREFIX` with them.
     - `ignore_failures`: whether a server that fails is a miss, told to the logger `omcache.django` alone. By default
-      `omcache.Error` is raised. Keys of a failing server are missing from `get_many` in both cases, and logged.
+      `omcache.Error` is raised. In both cases the keys of a failing server are missing from `get_many` and returned by
+      `set_many`, and logged; `get_many` raises only where nothing could be learned of any key.
 
-    Threads and asynchronous tasks share one client for each configuration; connections stay open between requests. The
-    asynchronous methods are Django's own, which run the others in a thread.
+    A key has 1 to 250 bytes as UTF-8, with prefix and version, and neither spaces nor control characters: else
+    `InvalidCacheKey`. A timeout has whole seconds; less than one second is one.
+
+    Threads and asynchronous tasks share one client for each configuration; it lives as long as the process, and connections
+    stay open between requests. The asynchronous methods run the others in Django's thread for such calls, one at a time: the
+    event loop is not blocked, but calls queue behind one that waits for a server. A small `io_timeout` bounds that.
     """
 
     def __init__(self, server: Any, params: dict[str, Any]) -> None:
         """Take what the settings say. Raises `ImproperlyConfigured` for options that are none."""
         super().__init__(params)
-        servers = re.split("[;,]", server) if isinstance(server, str) else server
-        self._servers = tuple(text.strip() for text in servers)
+        self._servers = _servers_of(server)
         options = dict(params.get("OPTIONS") or {})
         self._serializer = _serializer(options.pop("serializer", "pickle"))
         self._ignores = bool(options.pop("ignore_failures", False))
-        for name in ("MAX_ENTRIES", "CULL_FREQUENCY"):
-            options.pop(name, None)
-        unknown = sorted(set(options) - {*_TIMES, "distribution"})
+        unknown = sorted(set(options) - {*_TIMES, "distribution", "MAX_ENTRIES", "CULL_FREQUENCY"})
         if unknown:
             raise ImproperlyConfigured(f"OMcacheCache has no options {', '.join(unknown)}")
         self._options = options
@@ -132,7 +137,10 @@ class OMcacheCache(BaseCache):
             raise ImproperlyConfigured(f"OMcacheCache: {error}") from error
 
     def get_backend_timeout(self, timeout: Any = DEFAULT_TIMEOUT) -> int:
-        """Django's timeout in seconds as memcached's expiration: None is never, 0 and less is at once."""
+        """Django's timeout in seconds as memcached's expiration: None is never, 0 and less is at once.
+
+        What would end after the year 2106, where memcached's clock ends, never does.
+        """
         if timeout is DEFAULT_TIMEOUT:
             timeout = self.default_timeout
         if timeout is None:
@@ -140,16 +148,18 @@ class OMcacheCache(BaseCache):
         if timeout <= 0:
             return -1
         if timeout > _MAX_RELATIVE:
-            return int(time.time() + timeout)
+            moment = time.time() + timeout
+            return int(moment) if moment <= _MAX_EXPIRATION else 0
         # Less than a second is one, as 0 is for ever.
         return max(int(timeout), 1)
 
     def validate_key(self, key: str) -> None:
         """Refuse keys that memcached does not take. Raises `InvalidCacheKey`."""
-        from django.core.cache import InvalidCacheKey
-
         for warning in memcache_key_warnings(key):
             raise InvalidCacheKey(warning)
+        # Django counts characters.
+        if not 0 < len(key.encode()) <= _MAX_KEY:
+            raise InvalidCacheKey(f"Cache key {key!r} has {len(key.encode())} bytes, not 1 to {_MAX_KEY}")
 
     def _key(self, key: Any, version: Optional[int]) -> str:
         made = self.make_key(key, version=version)
@@ -178,16 +188,18 @@ class OMcacheCache(BaseCache):
 
     def _loaded(self, data: bytes, flags: int) -> Any:
         """The value, or `_MISS` where it is stored in a form that is not to be read."""
-        kind = flags & _TYPES
+        kind = flags & ~_ZLIB
+        if kind not in (_BYTES, _TEXT, _INT, _BOOL, _PICKLE if self._serializer is _Pickle else _OTHER):
+            return _MISS
+        if flags & _ZLIB:
+            data = zlib.decompress(data)
         if kind == _BYTES:
             return data
         if kind == _TEXT:
             return data.decode()
-        if kind in (_INT, 2):
+        if kind in (_INT, _BOOL):
             return int(data)
-        if kind == (_PICKLE if self._serializer is _Pickle else _OTHER):
-            return self._serializer.loads(data)
-        return _MISS
+        return self._serializer.loads(data)
 
     def add(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: Optional[int] = None) -> bool:
         """Store a value where there is none; True where that was done."""
@@ -269,7 +281,7 @@ class OMcacheCache(BaseCache):
             return self._client.increment(sent, delta)
         except NotFoundError:
             raise ValueError(f"Key '{key}' not found") from None
-        except DeltaBadValueError as error:
+        except (DeltaBadValueError, OverflowError) as error:
             raise ValueError(f"the value of key '{key}' can't be counted: {error}") from error
         except Error as error:
             if not self._ignores:
@@ -321,10 +333,36 @@ class OMcacheCache(BaseCache):
                 raise error
 
     def clear(self) -> None:
-        """Empty all servers: what other projects and prefixes stored there, too."""
+        """Empty all servers, of other projects' values too. Each is tried before the first failure is raised."""
+        first: Optional[Error] = None
         for index in range(len(self._client.servers())):
-            with self._failures():
+            try:
                 self._client.flush_all(server_index=index)
+            except Error as error:
+                first = first or error
+                _log.warning("%s", error)
+        if first is not None and not self._ignores:
+            raise first
+
+    # Django's own make a read and a write of a count, which loses others' steps and the timeout, and ask key by key.
+
+    async def aincr(self, key: Any, delta: int = 1, version: Optional[int] = None) -> int:
+        """As `incr`."""
+        return await sync_to_async(self.incr)(key, delta, version)
+
+    async def aget_many(self, keys: Iterable[Any], version: Optional[int] = None) -> dict[Any, Any]:
+        """As `get_many`."""
+        return await sync_to_async(self.get_many)(keys, version)
+
+    async def aset_many(
+        self, data: Mapping[Any, Any], timeout: Any = DEFAULT_TIMEOUT, version: Optional[int] = None
+    ) -> list[Any]:
+        """As `set_many`."""
+        return await sync_to_async(self.set_many)(data, timeout, version)
+
+    async def adelete_many(self, keys: Iterable[Any], version: Optional[int] = None) -> None:
+        """As `delete_many`."""
+        await sync_to_async(self.delete_many)(keys, version)
 
     def close(self, **kwargs: Any) -> None:
         """Do nothing: connections are kept for the next request."""
@@ -333,6 +371,16 @@ class OMcacheCache(BaseCache):
     def _warn(failed: Mapping[Any, Exception]) -> None:
         for key, error in failed.items():
             _log.warning("%s: %s", key, error)
+
+
+def _servers_of(location: Any) -> tuple[str, ...]:
+    """The addresses that `LOCATION` has. Raises `ImproperlyConfigured` where there is none."""
+    texts = re.split("[;,]", location) if isinstance(location, str) else location
+    if isinstance(texts, (list, tuple, set, frozenset)) and all(isinstance(text, str) for text in texts):
+        servers = tuple(text.strip() for text in texts if text.strip())
+        if servers:
+            return servers
+    raise ImproperlyConfigured(f"OMcacheCache's LOCATION {location!r} has no servers: host:port, or a list of them")
 
 
 def _serializer(name: Any) -> Any:
@@ -344,9 +392,8 @@ def _serializer(name: Any) -> Any:
         serializer = import_string(name) if isinstance(name, str) else name
     except ImportError as error:
         raise ImproperlyConfigured(f"OMcacheCache's serializer: {error}") from error
-    methods: tuple[Optional[Callable[..., Any]], ...] = tuple(
-        getattr(serializer, method, None) for method in ("dumps", "loads")
-    )
-    if not all(map(callable, methods)):
+    if isinstance(serializer, type):
+        serializer = serializer()
+    if not all(callable(getattr(serializer, method, None)) for method in ("dumps", "loads")):
         raise ImproperlyConfigured(f"OMcacheCache's serializer {name!r} has no dumps or no loads")
     return serializer

@@ -3,8 +3,8 @@
 use omcache_conn::{Event, Instant, Response, SubmitError, Target};
 use omcache_proto::{Key, Request};
 
-use super::Client;
 use super::waiting::Waiting;
+use super::{Client, is_silent};
 use crate::command::{self, Command, Item, Mode, Stored, Value};
 use crate::error::Error;
 use crate::expiration::Expiration;
@@ -273,6 +273,7 @@ impl Client {
 
     fn take_batch<M: Meaning>(&mut self, batch: &mut Batch<M>) {
         while let Some(event) = self.driver.cluster.poll_event() {
+            let silent = is_silent(&event);
             let opaque = match &event {
                 Event::Response(response) => response.opaque(),
                 Event::Settled(settled) => settled.opaque,
@@ -299,6 +300,12 @@ impl Client {
                 _ => continue,
             };
             batch.settle(place, result.map_err(|error| self.name_server(error, server)));
+            while silent && let Some(opaque) = self.driver.cluster.poll_silent() {
+                match batch.place(opaque) {
+                    Some(place) => batch.settle(place, Ok(M::silence())),
+                    None => self.inbox.take_silent(opaque),
+                }
+            }
         }
     }
 

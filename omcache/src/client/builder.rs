@@ -131,7 +131,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets how long a server that failed its handshake is left alone.
+    /// Sets how long a server that failed its handshake is left alone, at least 10 ms.
     pub fn reconnect_timeout(mut self, timeout: Duration) -> Self {
         self.config.reconnect_timeout = timeout;
         self

@@ -106,6 +106,14 @@ impl Inbox {
         }
     }
 
+    /// Takes the silence that settles a quiet request which is not the caller's.
+    #[inline]
+    pub(super) fn take_silent(&mut self, opaque: u32) {
+        if !self.abandoned.take(opaque, true) {
+            self.queued = self.queued.saturating_sub(1);
+        }
+    }
+
     /// True where it is a failure.
     fn finish(&mut self, ticket: Ticket, quiet: bool, result: Result<command::Reply, Error>) -> bool {
         if !quiet {

@@ -12,7 +12,7 @@ mod waiting;
 
 use std::time::Duration;
 
-use omcache_conn::{Cluster, Event, Instant, Response, SubmitError, Target};
+use omcache_conn::{Cluster, Event, Instant, Outcome, Response, SubmitError, Target};
 use omcache_proto::Request;
 
 use self::inbox::{Inbox, Unnamed};
@@ -61,6 +61,11 @@ pub struct Client {
     timeout: Option<Duration>,
     /// Bytes that were queued since something was last sent.
     unflushed: usize,
+}
+
+/// Whether more of its kind may follow, which cost less to ask for.
+fn is_silent(event: &Event<'_>) -> bool {
+    matches!(event, Event::Settled(settled) if settled.outcome == Outcome::Silent)
 }
 
 impl Client {
@@ -119,8 +124,12 @@ impl Client {
 
     fn take_events(&mut self) {
         while let Some(event) = self.driver.cluster.poll_event() {
+            let silent = is_silent(&event);
             let unnamed = self.inbox.take(event, &mut self.driver.logger);
             self.name_kept(unnamed);
+            while silent && let Some(opaque) = self.driver.cluster.poll_silent() {
+                self.inbox.take_silent(opaque);
+            }
         }
     }
 

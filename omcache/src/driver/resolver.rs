@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use dns_lookup::{AddrInfoHints, SockType, getaddrinfo};
-use nix::sys::signal::SigSet;
+use nix::sys::signal::{SigSet, SigmaskHow};
 use omcache_conn::{Address, Failure, LookupId};
 use rustix::pipe::{PipeFlags, pipe_with};
 
@@ -68,8 +68,9 @@ impl Resolver {
         };
         if needs_thread {
             let shared = Arc::clone(&self.shared);
-            let started =
-                thread::Builder::new().name("omcache-lookup".into()).spawn(move || serve(&shared, &pipe));
+            let started = without_signals(|| {
+                thread::Builder::new().name("omcache-lookup".into()).spawn(move || serve(&shared, &pipe))
+            });
             if let Err(error) = started {
                 let mut shared = lock(&self.shared);
                 shared.threads -= 1;
@@ -110,11 +111,16 @@ fn lock(shared: &Mutex<Shared>) -> std::sync::MutexGuard<'_, Shared> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Starts a thread that blocks all signals from its first instruction on, as it has the mask of the thread that starts it:
+/// the program's handlers must not run where it does not know of. The caller's own mask is as it was when this returns.
+fn without_signals<T>(start: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
+    let started = start();
+    mask.thread_set_mask()?;
+    started
+}
+
 fn serve(shared: &Mutex<Shared>, pipe: &Pipe) {
-    // The program's handlers must not run on a thread that it does not know of.
-    if let Err(error) = SigSet::all().thread_block() {
-        log::warn!(target: "omcache", "the look-up thread can't block signals: {error}");
-    }
     loop {
         let question = {
             let mut shared = lock(shared);

@@ -1,0 +1,144 @@
+//! What is allocated: nothing for a get, one buffer for a large value, little for a connection that rests.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panics")]
+
+mod memcached;
+
+use allocation_counter::{AllocationInfo, measure};
+use memcached::Memcached;
+use omcache::testing::Server;
+use omcache::{Client, Command, Expiration, Item, Mode};
+
+const NEVER: Expiration = Expiration::NEVER;
+const KEYS: usize = 100;
+const VALUE: [u8; 100] = [b'v'; 100];
+
+fn keys() -> Vec<String> {
+    (0..KEYS).map(|n| format!("key_{n:012}")).collect()
+}
+
+fn client(list: &str) -> Client {
+    Client::connect_to(list).unwrap()
+}
+
+/// A client that has read and written each key once.
+fn warm(servers: &[Memcached], keys: &[String]) -> Client {
+    let list: Vec<String> = servers.iter().map(Memcached::address).collect();
+    let mut client = client(&list.join(","));
+    for key in keys {
+        assert!(client.set(key, &VALUE, NEVER).unwrap().is_stored());
+        assert!(client.get(key).unwrap().is_some());
+    }
+    client
+}
+
+/// Counts this thread's allocations; the servers are other processes.
+fn allocated(run: impl FnOnce()) -> AllocationInfo {
+    measure(run)
+}
+
+#[test]
+fn a_get_or_set_allocates_nothing() {
+    let servers = Memcached::start_many::<4>();
+    let keys = keys();
+    let mut client = warm(&servers, &keys);
+    let of_sets = allocated(|| {
+        for key in keys.iter().cycle().take(1_000) {
+            assert!(client.set(key, &VALUE, NEVER).unwrap().is_stored());
+        }
+    });
+    assert_eq!(of_sets.count_total, 0, "{of_sets:?}");
+    // A value that is taken as `Bytes` keeps its part of the receive buffer. A buffer of 64 KiB holds hundreds of them, and
+    // is used again when all are gone: what is allocated is the owner that they share, once a buffer.
+    let of_gets = allocated(|| {
+        for key in keys.iter().cycle().take(10_000) {
+            assert_eq!(client.get(key).unwrap().unwrap().data.len(), VALUE.len());
+        }
+    });
+    assert!(of_gets.count_total <= 10_000 / 100, "{of_gets:?}");
+    let of_misses = allocated(|| {
+        for _ in 0..1_000 {
+            assert!(client.get("absent").unwrap().is_none());
+        }
+    });
+    assert_eq!(of_misses.count_total, 0, "{of_misses:?}");
+}
+
+#[test]
+fn batches_allocate_no_more_than_their_results() {
+    let servers = Memcached::start_many::<4>();
+    let keys = keys();
+    let mut client = warm(&servers, &keys);
+    let items: Vec<Item<'_>> = keys.iter().map(|key| Item::new(key, &VALUE)).collect();
+    drop(client.get_multi(&keys));
+    let of_batches = allocated(|| {
+        for _ in 0..100 {
+            assert!(client.get_multi(&keys).into_iter().all(|value| value.unwrap().is_some()));
+        }
+    });
+    // A batch has its list of results and the places of its keys, however many they are.
+    assert!(of_batches.count_total <= 100 * 12, "{of_batches:?}");
+    let mut queue = || {
+        for item in items.iter().cycle().take(1_000) {
+            client.queue(&Command::Store(Mode::Set, *item)).unwrap();
+        }
+        assert!(client.flush().unwrap().failures.is_empty());
+    };
+    queue();
+    let of_queues = allocated(|| {
+        for _ in 0..10 {
+            queue();
+        }
+    });
+    assert!(of_queues.count_total <= 10 * 64, "{of_queues:?}");
+}
+
+#[test]
+fn a_large_value_is_read_into_the_buffer_that_is_handed_out() {
+    const LEN: usize = 900 * 1024;
+    let servers = Memcached::start_many::<1>();
+    let mut client = warm(&servers, &keys());
+    assert!(client.set("large", &vec![b'l'; LEN], NEVER).unwrap().is_stored());
+    drop(client.get("large").unwrap());
+    let mut values = Vec::with_capacity(20);
+    let of_gets = allocated(|| {
+        for _ in 0..20 {
+            values.push(client.get("large").unwrap().unwrap().data);
+        }
+    });
+    assert!(values.iter().all(|value| value.len() == LEN));
+    // Each value has memory of its own, and no second copy is made on the way.
+    let bytes = usize::try_from(of_gets.bytes_total).unwrap();
+    assert!(bytes < 20 * (LEN + LEN / 4), "{bytes} bytes for 20 values of {LEN}");
+}
+
+#[test]
+fn a_connection_that_rests_keeps_little() {
+    const SERVERS: usize = 50;
+    let servers: Vec<Server> = (0..SERVERS).map(|_| Server::start().unwrap()).collect();
+    let list: Vec<String> = servers.iter().map(Server::address).collect();
+    let list = list.join(",");
+    for len in [10, 300 * 1024] {
+        let value = vec![b'v'; len];
+        let mut made = None;
+        let of_one = allocated(|| made = Some(client(list.split(',').next().unwrap_or_default())));
+        drop(made.take());
+        let of_all = allocated(|| {
+            let mut client = client(&list);
+            for index in 0..SERVERS {
+                client.noop(index).unwrap();
+            }
+            for n in 0..SERVERS * 10 {
+                let key = format!("key{n}");
+                assert!(client.set(&key, &value, NEVER).unwrap().is_stored());
+                assert_eq!(client.get(&key).unwrap().unwrap().data.len(), len);
+            }
+            made = Some(client);
+        });
+        // The pool is shared: of each kind of buffer it keeps 1 MiB at most, one of each where values are small.
+        let shared = if len > 1024 { 3 << 20 } else { 128 << 10 };
+        let each = (of_all.bytes_current - of_one.bytes_current - shared) / i64::try_from(SERVERS).unwrap();
+        assert!(each <= 4 * 1024, "{each} bytes a connection after values of {len}: {of_all:?}, {of_one:?}");
+        drop(made);
+    }
+}
