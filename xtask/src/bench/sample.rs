@@ -98,8 +98,12 @@ pub(super) fn system_calls(client: &Client, task: Task<'_>, runs: [usize; 2]) ->
 /// The cost of an operation: of a longer run and a shorter one the difference, so that the start does not count.
 fn difference(runs: [usize; 2], count: impl Fn(&str) -> Result<u64>) -> Result<f64> {
     let [short, long] = runs.map(|operations| count(&format!("ops:{operations}")));
+    let (short, long) = (short?, long?);
+    // The programs don't do nothing: where they seem to, they have not been told what to do.
+    let more = long.checked_sub(short).filter(|more| *more > 0);
+    let more = more.with_context(|| format!("{long} for {} operations, {short} for {}", runs[1], runs[0]))?;
     #[expect(clippy::cast_precision_loss, reason = "a few digits are wanted")]
-    Ok(long?.saturating_sub(short?) as f64 / (runs[1] - runs[0]) as f64)
+    Ok(more as f64 / (runs[1] - runs[0]) as f64)
 }
 
 fn run(tool: &[&str], client: &Client, task: Task<'_>, budget: &str) -> Result<(String, String)> {
@@ -142,5 +146,7 @@ mod tests {
             Ok(5_000 + 7 * budget.strip_prefix("ops:").and_then(|n| n.parse::<u64>().ok()).unwrap_or(0))
         };
         assert!((difference([10, 110], count).unwrap() - 7.0).abs() < 1e-9);
+        let none = difference([10, 110], |_| Ok(5_000)).unwrap_err();
+        assert_eq!(none.to_string(), "5000 for 110 operations, 5000 for 10");
     }
 }
