@@ -3,8 +3,15 @@
 use bytes::Bytes;
 use omcache::driver::conn::{Outcome, Response, Settled, SubmitError};
 use omcache::driver::proto::binary::{Opcode, Status};
+use smallvec::SmallVec;
 
 use crate::ret::Ret;
+
+/// Values of at most so many bytes are copied to the caller's stack.
+const SHORT: usize = 1024;
+
+/// Where a short value is copied to.
+pub(crate) type Space = SmallVec<[u8; SHORT]>;
 
 /// What became of one request.
 #[derive(Clone, Debug)]
@@ -71,6 +78,21 @@ impl Answer {
         }
         answer.data = response.into_value();
         answer
+    }
+
+    /// As [`Answer::of_response`], but a short value is copied into `space`, and missing here.
+    #[inline]
+    pub(crate) fn copied(response: Response<'_>, space: &mut Space) -> Self {
+        let packet = response.packet();
+        let is_short = packet.status == Status::SUCCESS
+            && packet.key.is_empty()
+            && packet.value.len() <= SHORT
+            && !packet.opcode.is_counter();
+        if !is_short {
+            return Self::of_response(response);
+        }
+        space.extend_from_slice(packet.value);
+        Self { cas: packet.cas, flags: packet.flags().unwrap_or_default(), ..Self::plain(Ret::OK) }
     }
 
     #[cold]

@@ -60,15 +60,36 @@ impl Call {
             _ => {}
         }
         let Some((_, mut answer)) = op.answers.into_iter().next() else { return Ok(py.None()) };
+        let data = std::mem::take(&mut answer.data);
+        self.result_alone(py, answer, &data)
+    }
+
+    /// What the call returns where there is one answer, whose value is `data`.
+    ///
+    /// # Errors
+    /// The exception for what became of the request.
+    #[inline]
+    pub(crate) fn result_alone(
+        &self,
+        py: Python<'_>,
+        mut answer: Answer,
+        data: &[u8],
+    ) -> PyResult<Py<PyAny>> {
         if answer.ret != Ret::OK {
             return Err(self.failure(py, &mut answer));
         }
         match self.want {
-            Want::Value { flags, cas } => value(py, &answer, flags, cas),
+            Want::Value { flags, cas } => value(py, data, (flags, answer.flags), (cas, answer.cas)),
             Want::Counter => Ok(answer.delta.into_pyobject(py)?.into_any().unbind()),
-            Want::Text => Ok(PyString::new(py, &String::from_utf8_lossy(&answer.data)).into_any().unbind()),
+            Want::Text => Ok(PyString::new(py, &String::from_utf8_lossy(data)).into_any().unbind()),
             _ => Ok(py.None()),
         }
+    }
+
+    /// Whether one answer is all that it waits for.
+    #[inline]
+    pub(crate) fn wants_one(&self) -> bool {
+        !matches!(self.want, Want::Statistics | Want::Raw)
     }
 
     #[cold]
@@ -93,15 +114,15 @@ impl Call {
     }
 }
 
-/// A value, alone or as a tuple with what was asked for beside it.
+/// A value, alone or as a tuple with its flags and its CAS where these are asked for.
 #[inline]
-pub(crate) fn value(py: Python<'_>, answer: &Answer, flags: bool, cas: bool) -> PyResult<Py<PyAny>> {
-    let data = PyBytes::new(py, &answer.data);
+fn value(py: Python<'_>, data: &[u8], flags: (bool, u32), cas: (bool, u64)) -> PyResult<Py<PyAny>> {
+    let data = PyBytes::new(py, data);
     Ok(match (flags, cas) {
-        (false, false) => data.into_any().unbind(),
-        (true, false) => (data, answer.flags).into_pyobject(py)?.into_any().unbind(),
-        (false, true) => (data, answer.cas).into_pyobject(py)?.into_any().unbind(),
-        (true, true) => (data, answer.flags, answer.cas).into_pyobject(py)?.into_any().unbind(),
+        ((false, _), (false, _)) => data.into_any().unbind(),
+        ((true, flags), (false, _)) => (data, flags).into_pyobject(py)?.into_any().unbind(),
+        ((false, _), (true, cas)) => (data, cas).into_pyobject(py)?.into_any().unbind(),
+        ((true, flags), (true, cas)) => (data, flags, cas).into_pyobject(py)?.into_any().unbind(),
     })
 }
 
@@ -158,7 +179,11 @@ impl Gathered {
 impl<'py> Batch<'py> {
     /// The keys, if all of them are such that the protocol can carry them.
     pub(crate) fn valid_keys(&self) -> PyResult<Vec<Key<'_>>> {
-        self.keys.iter().map(|(_, key)| key_of(self.name, key)).collect()
+        let mut keys = Vec::with_capacity(self.keys.len());
+        for (_, key) in &self.keys {
+            keys.push(key_of(self.name, key)?);
+        }
+        Ok(keys)
     }
 
     pub(crate) fn unbind(self) -> StoredBatch {
@@ -176,6 +201,13 @@ impl<'py> Batch<'py> {
         count: usize,
     ) -> PyResult<()> {
         gathered.answered += count;
+        if let Some((flags, cas)) = self.reads {
+            let dict = gathered.found.bind(py);
+            for (found, data) in op.values.iter() {
+                let Some((_, sent)) = self.keys.get(found.place as usize) else { continue };
+                dict.set_item(sent, value(py, data, (flags, found.flags), (cas, found.cas))?)?;
+            }
+        }
         for (place, answer) in op.answers {
             self.take_one(py, gathered, place as usize, &answer)?;
         }
@@ -195,7 +227,8 @@ impl<'py> Batch<'py> {
         let found = gathered.found.bind(py);
         match self.reads {
             Some((flags, cas)) if answer.ret == Ret::OK => {
-                return found.set_item(sent, value(py, answer, flags, cas)?);
+                let value = value(py, &answer.data, (flags, answer.flags), (cas, answer.cas))?;
+                return found.set_item(sent, value);
             }
             _ if answer.ret == Ret::OK => return Ok(()),
             // Only loud gets are told of misses.

@@ -23,7 +23,7 @@ use crate::poller::Poller;
 const SIGNALS: Duration = Duration::from_millis(50);
 
 /// How long a thread that is alone waits with the core held. Most answers come sooner.
-const ALONE: Duration = Duration::from_millis(5);
+pub(crate) const ALONE: Duration = Duration::from_millis(5);
 
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,8 +135,9 @@ impl Shared {
         }
     }
 
+    /// Whether no other thread has an operation at work.
     #[inline]
-    fn is_alone(&self) -> bool {
+    pub(crate) fn is_alone(&self) -> bool {
         self.inside.load(Ordering::Relaxed) <= 1
     }
 
@@ -163,7 +164,7 @@ impl Shared {
         mut now: Instant,
     ) -> (MutexGuard<'s, Held>, Progress) {
         let pause = now + SIGNALS;
-        let mut tried = false;
+        let mut alone = now + ALONE;
         loop {
             if let Some(progress) = self.look(&mut held, wait, now) {
                 return (held, progress);
@@ -172,7 +173,7 @@ impl Shared {
                 return (held, Progress::Pause);
             }
             let until = wait.deadline.min(pause);
-            if tried || !self.is_alone() {
+            if now >= alone || !self.is_alone() {
                 let shared;
                 (held, shared) = self.share(held, until);
                 if let Some(progress) = shared {
@@ -181,8 +182,7 @@ impl Shared {
                 now = held.core.driver.now();
                 continue;
             }
-            tried = true;
-            match held.core.driver.wait(now, Some(until.min(now + ALONE))) {
+            match held.core.driver.wait(now, Some(until.min(alone))) {
                 Ok((Waited::Interrupted, _)) => return (held, Progress::Pause),
                 Ok((Waited::Nothing, later)) if held.core.time_left().is_none() => {
                     now = later;
@@ -190,7 +190,11 @@ impl Shared {
                     let progress = progress.unwrap_or_else(|| self.end(&mut held, wait));
                     return (held, progress);
                 }
-                Ok((_, later)) => now = later,
+                Ok((Waited::Progress, later)) => now = later,
+                Ok((_, later)) => {
+                    // It takes longer: others are to have the core meanwhile.
+                    (now, alone) = (later, later);
+                }
                 Err(error) => return (held, Progress::Failed(error.to_string())),
             }
         }

@@ -54,6 +54,9 @@ class Memcached:
     def pause(self) -> None:
         """Stop the process; the kernel goes on accepting connections for it."""
         self._signal(signal.SIGSTOP)
+        # The signal takes its time to arrive; meanwhile the server would go on answering.
+        assert self._process is not None
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)
 
     def resume(self) -> None:
         self._signal(signal.SIGCONT)

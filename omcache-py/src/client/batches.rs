@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::Client;
-use crate::arguments::{expiration_of, items_of, keys_of, truth};
+use crate::arguments::{expiration_of, items_of, key_of, keys_of, truth};
 use crate::call::Batch;
 use crate::requests::Item;
 
@@ -90,15 +90,15 @@ impl Client {
     ) -> PyResult<Py<PyAny>> {
         let (keys, values) = items_of(items)?;
         let batch = Batch { name, reads: None, keys, errors: None };
-        let stored: PyResult<Vec<_>> = batch
-            .keys
-            .iter()
-            .zip(&values)
-            .map(
-                |((_, key), value)| Ok(Item::new(name, key, value, expiration, flags, 0)?.stored(mode, true)),
-            )
-            .collect();
-        let stored = stored?;
-        self.many(items.py(), &batch, self.timeout(timeout, false), &|at: usize| stored[at])
+        let expiration = expiration_of(expiration)?;
+        let mut sent = Vec::with_capacity(values.len());
+        for ((_, key), value) in batch.keys.iter().zip(&values) {
+            sent.push((key_of(name, key)?, value.as_bytes()));
+        }
+        let request = |at: usize| {
+            let (key, value) = sent[at];
+            Item { key, value, expiration, flags, cas: 0 }.stored(mode, true)
+        };
+        self.many(items.py(), &batch, self.timeout(timeout, false), &request)
     }
 }

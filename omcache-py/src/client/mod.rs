@@ -14,7 +14,7 @@ use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Space};
 use crate::arguments::Timeout;
 use crate::call::{Batch, Call, Gathered};
 use crate::cooperative;
@@ -26,7 +26,7 @@ use crate::log::Log;
 use crate::op::Op;
 use crate::ret::Ret;
 use crate::settings::Settings;
-use crate::shared::{Goal, Progress, Shared, Wait};
+use crate::shared::{ALONE, Goal, Progress, Shared, Wait};
 
 /// How long an operation may take unless the program says otherwise, in milliseconds.
 const IO_TIMEOUT: i64 = 1000;
@@ -55,6 +55,8 @@ enum Begun {
     /// The request is on its way, and nobody waits for it.
     Buffered,
     Refused(Box<Answer>),
+    /// The answer came at once; a short value is on the caller's stack.
+    Answered(Answer),
     Waiting(Wait),
     Done(Box<Op>),
     Failed(String),
@@ -145,13 +147,14 @@ impl Client {
         self.log.refresh(py, &*shared)?;
         let waits_here = !self.cooperates.load(Ordering::Relaxed);
         let inside = shared.enter();
+        let mut space = Space::new();
         let begun = py.detach(|| {
             let mut held = shared.hold();
             let core = &mut held.core;
             if core.freed {
                 return Begun::Freed;
             }
-            let now = core.begin();
+            let mut now = core.begin();
             let opaque = match submit(core) {
                 Ok(opaque) => opaque,
                 Err(answer) => return Begun::Refused(Box::new(answer)),
@@ -160,9 +163,22 @@ impl Client {
                 core.driver.step(now);
                 return Begun::Buffered;
             }
-            let wait = Wait { goal: Goal::Op(core.claim(opaque)), deadline: timeout.deadline(now) };
+            let deadline = timeout.deadline(now);
+            if waits_here && call.wants_one() && shared.is_alone() {
+                match core.exchange_alone(now, opaque, deadline.min(now + ALONE), &mut space) {
+                    Ok(answer) => return Begun::Answered(answer),
+                    Err(later) => now = later,
+                }
+            }
+            let wait = Wait { goal: Goal::Op(core.claim(opaque)), deadline };
             if waits_here { Begun::of(shared.work(held, &wait, now), wait) } else { Begun::Waiting(wait) }
         });
+        if let Begun::Answered(mut answer) = begun {
+            drop(inside);
+            self.log.deliver(py, &*shared)?;
+            let data = std::mem::take(&mut answer.data);
+            return call.result_alone(py, answer, if data.is_empty() { &space } else { &data });
+        }
         let op = self.finish(py, &shared, call.name, begun);
         drop(inside);
         self.log.deliver(py, &*shared)?;
@@ -184,7 +200,7 @@ impl Client {
     ) -> PyResult<Option<Result<Box<Op>, Box<Answer>>>> {
         match begun {
             Begun::Done(op) => Ok(Some(Ok(op))),
-            Begun::Buffered => Ok(None),
+            Begun::Buffered | Begun::Answered(_) => Ok(None),
             Begun::Refused(answer) => Ok(Some(Err(answer))),
             Begun::Freed => Err(errors::freed(py)),
             Begun::Failed(reason) => Err(errors::new(py, name, Ret::FAIL, &reason, true)),
@@ -237,7 +253,7 @@ impl Client {
         py: Python<'py>,
         batch: &Batch<'py>,
         timeout: Timeout,
-        request: &(dyn Fn(usize) -> Request<'r> + Sync),
+        request: &(impl Fn(usize) -> Request<'r> + Sync),
     ) -> PyResult<Py<PyAny>> {
         let shared = self.shared(py)?;
         self.log.refresh(py, &*shared)?;

@@ -1,6 +1,9 @@
 //! The driver together with the operations that wait on it. No lock, no interpreter, no waiting of its own.
 
+mod batches;
+mod events;
 mod lines;
+mod lone;
 mod servers;
 
 use std::collections::VecDeque;
@@ -8,18 +11,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use omcache::driver::conn::{Event, Instant, SubmitError, Target};
+use omcache::driver::conn::{Instant, SubmitError, Target};
 use omcache::driver::hash::BuildError;
 use omcache::driver::proto::Request;
 use omcache::driver::proto::binary::{Opcode, RequestPacket};
 use omcache::driver::{Driver, Level, LogLine, Waited};
 
 use crate::answer::Answer;
-use crate::op::{Op, OpId, find};
+use crate::op::{Op, OpId};
 use crate::settings::Settings;
-
-/// Keys after which a batch looks at the sockets, so that servers work while it is still being written.
-const STRIDE: usize = 512;
 
 /// The driver, and who waits for what.
 pub(crate) struct Core {
@@ -139,116 +139,6 @@ impl Core {
         self.last_id
     }
 
-    /// Submits the requests of a batch from place `from` on, as far as there is room for them, and has an operation wait
-    /// for them. Beside it the place where the batch is to go on is returned.
-    pub(crate) fn submit_batch<'r>(
-        &mut self,
-        mut now: Instant,
-        places: std::ops::Range<usize>,
-        request: &(dyn Fn(usize) -> Request<'r> + Sync),
-    ) -> (OpId, usize) {
-        self.last_id += 1;
-        let id = self.last_id;
-        let mut op = Op::new(id, self.driver.cluster.last_opaque().wrapping_add(1));
-        op.places.reserve(places.len());
-        // One more than there are, so that it is not done before it is whole.
-        op.outstanding = 1;
-        self.ops.push_back(Box::new(op));
-        let (mut next, mut accepted) = (places.end, 0_usize);
-        for place in places {
-            let request = request(place);
-            let submitted = self.driver.cluster.submit(Target::Key, &request);
-            if let Err(SubmitError::SendBufferFull { queued, .. }) = &submitted
-                && *queued > 0
-                && accepted > 0
-            {
-                next = place;
-                break;
-            }
-            let submitted = self.submitted(submitted, request.opcode());
-            let Some(op) = self.ops.back_mut() else { break };
-            // A batch has less than 2^32 keys: their references alone would take 32 GiB.
-            let place = u32::try_from(place).unwrap_or(u32::MAX);
-            match submitted {
-                Ok(_) => {
-                    accepted += 1;
-                    op.count += 1;
-                    op.outstanding += 1;
-                    op.places.push((place, false));
-                }
-                Err(answer) => op.answers.push((place, answer)),
-            }
-            if accepted % STRIDE == STRIDE - 1 {
-                now = self.look(now);
-            }
-        }
-        if let Some(op) = self.ops.back_mut() {
-            op.outstanding -= 1;
-            if op.outstanding == 0 {
-                self.done.extend(self.ops.pop_back());
-            }
-        }
-        (id, next)
-    }
-
-    /// Takes what the driver has to tell.
-    #[inline]
-    pub(crate) fn take_events(&mut self) {
-        while let Some(event) = self.driver.cluster.poll_event() {
-            self.happened = true;
-            let (opaque, answer, ends) = match event {
-                Event::Response(response) => {
-                    let (opaque, server, opcode) =
-                        (response.opaque(), response.server(), response.header().opcode);
-                    let ends = opcode != Opcode::STAT || response.packet().ends_stat();
-                    let Some(at) = find(&self.ops, opaque) else {
-                        self.unawaited(server, opcode, opaque);
-                        continue;
-                    };
-                    let answer = Answer::of_response(response);
-                    if self.log_level == Some(Level::Debug) {
-                        self.log_message("received", server, opcode, opaque);
-                    }
-                    self.settle(at, opaque, Some(answer), ends);
-                    continue;
-                }
-                Event::Settled(settled) => {
-                    let server = self.server_name(settled.server);
-                    (settled.opaque, Answer::of_settled(&settled, server.as_deref()), true)
-                }
-                Event::Server(event) => {
-                    self.closed = true;
-                    self.driver.log_change(&event);
-                    self.take_driver_lines();
-                    continue;
-                }
-                _ => continue,
-            };
-            if let Some(answer) = &answer {
-                self.note(answer);
-            }
-            if let Some(at) = find(&self.ops, opaque) {
-                self.settle(at, opaque, answer, ends);
-            }
-        }
-    }
-
-    #[cold]
-    fn unawaited(&mut self, server: usize, opcode: Opcode, opaque: u32) {
-        if self.log_level == Some(Level::Debug) {
-            self.log_message("nobody waits for the answer to", server, opcode, opaque);
-        }
-    }
-
-    #[inline]
-    fn settle(&mut self, at: usize, opaque: u32, answer: Option<Answer>, ends: bool) {
-        let Some(op) = self.ops.get_mut(at) else { return };
-        op.settle(opaque, answer, ends);
-        if op.outstanding == 0 {
-            self.done.extend(self.ops.remove(at));
-        }
-    }
-
     /// Fetches an operation that is done.
     #[inline]
     pub(crate) fn fetch(&mut self, id: OpId) -> Option<Box<Op>> {
@@ -285,7 +175,7 @@ impl Core {
             let at = self.ops.iter().position(|op| op.id == id)?;
             self.ops.remove(at)
         });
-        op.filter(|op| !op.answers.is_empty())
+        op.filter(|op| op.has_news())
     }
 
     /// Whether an operation is done, and not fetched.
