@@ -8,7 +8,7 @@ mod tests;
 /// What one read is offered at least, in bytes.
 const MIN_SPACE: usize = 16 * 1024;
 /// A fresh receive chunk, in bytes.
-const CHUNK: usize = 64 * 1024;
+pub(crate) const CHUNK: usize = 64 * 1024;
 /// Bytes that are zeroed at a time.
 const FILL: usize = 1024;
 /// A larger buffer is not kept when a connection gives it back.
@@ -105,6 +105,12 @@ impl Pool {
     pub(crate) fn release(&mut self) {
         self.held.clear();
     }
+
+    /// Whether there is anything to let go of.
+    #[inline]
+    pub(crate) fn holds(&self) -> bool {
+        !self.held.is_empty()
+    }
 }
 
 /// Whether one more buffer may be kept beside these.
@@ -121,14 +127,19 @@ pub(crate) struct Outgoing {
 
 impl Outgoing {
     /// The buffer to append a packet to.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn append(&mut self, pool: &mut Pool) -> &mut BytesMut {
         if self.buffer.capacity() == 0 {
-            self.buffer = pool.take_outgoing();
+            self.take_buffer(pool);
         } else if self.sent >= MAX_SENT && self.sent >= self.len() {
             self.compact();
         }
         &mut self.buffer
+    }
+
+    #[cold]
+    fn take_buffer(&mut self, pool: &mut Pool) {
+        self.buffer = pool.take_outgoing();
     }
 
     /// Forgets what was sent: else a stream that never runs dry would keep all of it.
@@ -166,8 +177,14 @@ impl Outgoing {
 
     #[inline]
     pub(crate) fn clear(&mut self, pool: &mut Pool) {
+        self.clear_above(OWN, pool);
+    }
+
+    /// Forgets everything; a buffer that is larger than `kept` bytes is given back.
+    #[inline]
+    pub(crate) fn clear_above(&mut self, kept: usize, pool: &mut Pool) {
         self.sent = 0;
-        if self.buffer.capacity() <= OWN {
+        if self.buffer.capacity() <= kept {
             self.buffer.clear();
             return;
         }
@@ -275,13 +292,32 @@ impl Incoming {
         self.pos == self.filled && self.skip == 0
     }
 
-    /// The `count` bytes that were just read into [`Incoming::space`], where nothing stands before them.
+    /// Forgets what stands in the buffer, so that all of it is room.
+    #[inline]
+    pub(crate) fn restart(&mut self) {
+        (self.pos, self.filled, self.needed, self.skip) = (0, 0, 0, 0);
+    }
+
+    /// All of the buffer as room, what stands in it forgotten.
+    #[inline]
+    pub(crate) fn whole_space(&mut self, pool: &mut Pool) -> &mut [u8] {
+        self.restart();
+        if self.buffer.len() < MIN_SPACE {
+            return self.space(pool);
+        }
+        &mut self.buffer
+    }
+
+    /// The `count` bytes that were read into [`Incoming::whole_space`].
     #[inline]
     pub(crate) fn just_read(&self, count: usize) -> Option<&[u8]> {
-        if !self.is_done() {
-            return None;
-        }
-        self.buffer.get(self.filled..self.filled + count)
+        self.buffer.get(..count)
+    }
+
+    /// Takes those bytes as received and decoded.
+    #[inline]
+    pub(crate) fn take_whole(&mut self, count: usize) {
+        (self.pos, self.filled) = (count, count);
     }
 
     /// Notes that the message at hand lacks `count` bytes.

@@ -170,7 +170,7 @@ impl Response<'_> {
     }
 
     /// The whole response, borrowed.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn packet(&self) -> ResponsePacket<'_> {
         let header = &self.header;

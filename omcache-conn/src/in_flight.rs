@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use omcache_proto::binary::Opcode;
+use omcache_proto::binary::{Opcode, ResponseHeader};
 
 /// Entries that an empty FIFO keeps room for.
 const KEPT_CAPACITY: usize = 64;
@@ -87,12 +87,6 @@ impl InFlight {
         self.fifo.front()
     }
 
-    /// The first, where there is no other.
-    #[inline]
-    pub(crate) fn only(&self) -> Option<&Entry> {
-        self.fifo.front().filter(|_| self.fifo.len() == 1)
-    }
-
     /// Looks for the request that a response with this opaque answers. Only quiet ones may stand before it, and of the
     /// stream's last `unsent` bytes, which are not sent, nothing can be answered.
     #[inline]
@@ -111,6 +105,15 @@ impl InFlight {
             bytes -= entry.len as usize;
         }
         Match::None
+    }
+
+    /// Takes out the first entry, where it is the one that a response with this header answers.
+    #[inline(always)]
+    pub(crate) fn pop_answered(&mut self, header: &ResponseHeader) -> bool {
+        let is_it = self.fifo.front().is_some_and(|entry| {
+            entry.opaque == header.opaque && entry.opcode == header.opcode && entry.origin != Origin::Internal
+        });
+        is_it && self.pop().is_some()
     }
 
     #[inline]

@@ -37,6 +37,13 @@ impl Instant {
         self.0
     }
 
+    /// The moment so many milliseconds later.
+    #[inline]
+    #[must_use]
+    pub const fn after_millis(self, msec: u64) -> Self {
+        Self(self.0.saturating_add(msec.saturating_mul(1_000_000)))
+    }
+
     /// The time from `earlier` to this moment; zero if `earlier` is the later one.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {

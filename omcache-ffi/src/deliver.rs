@@ -75,8 +75,28 @@ pub(crate) fn bare_value(status: c_int) -> omcache_value_t {
     }
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn value_of(response: &Response<'_>) -> omcache_value_t {
+    let header = response.header();
+    if header.status != Status::SUCCESS || !header.opcode.is_get_family() {
+        return other_value_of(response);
+    }
+    let packet = response.packet();
+    omcache_value_t {
+        status: ret::OK,
+        key: packet.key.as_ptr(),
+        key_len: packet.key.len(),
+        data: packet.value.as_ptr(),
+        data_len: packet.value.len(),
+        flags: packet.flags().unwrap_or_default(),
+        cas: packet.cas,
+        delta_value: 0,
+    }
+}
+
+/// As [`value_of`], of what has no value that was read.
+#[inline(never)]
+fn other_value_of(response: &Response<'_>) -> omcache_value_t {
     let packet = response.packet();
     let end_of_stat = packet.opcode == Opcode::STAT && packet.key.is_empty() && packet.value.is_empty();
     omcache_value_t {
@@ -143,8 +163,13 @@ impl Handle {
                 }
                 let silent = value.is_none();
                 self.settle(op, settled.opaque, value, true);
-                while silent && let Some(opaque) = self.driver.cluster.poll_silent() {
-                    self.settle(op, opaque, None, true);
+                if silent {
+                    let Self { driver, active, .. } = self;
+                    driver.cluster.take_silent(|opaque| {
+                        if let Some(active) = active.iter_mut().rev().find(|active| active.contains(opaque)) {
+                            active.outstanding = active.outstanding.saturating_sub(1);
+                        }
+                    });
                 }
                 Some(None)
             }
@@ -165,21 +190,25 @@ impl Handle {
         if tells || !op.awaits(active.first) || !active.backlog.is_empty() {
             return;
         }
-        while op.stored < op.capacity {
-            let Some(response) = self.driver.cluster.poll_response() else { return };
-            if !active.contains(response.opaque()) {
-                continue;
-            }
-            active.outstanding = active.outstanding.saturating_sub(1);
-            let value = value_of(&response);
-            let (opcode, status) = (response.header().opcode, response.header().status);
-            let failed = value.status == ret::FAIL;
-            // SAFETY: the program gave room for `capacity` values.
-            unsafe { op.values.add(op.stored).write(value) };
-            op.stored += 1;
-            if failed {
-                return self.note_refusal(opcode, status);
-            }
+        let mut refusal = None;
+        if op.stored < op.capacity {
+            self.driver.cluster.take_responses(|response| {
+                if !active.contains(response.opaque()) {
+                    return true;
+                }
+                active.outstanding = active.outstanding.saturating_sub(1);
+                let value = value_of(&response);
+                if value.status == ret::FAIL {
+                    refusal = Some((response.header().opcode, response.header().status));
+                }
+                // SAFETY: the program gave room for `capacity` values.
+                unsafe { op.values.add(op.stored).write(value) };
+                op.stored += 1;
+                refusal.is_none() && op.stored < op.capacity
+            });
+        }
+        if let Some((opcode, status)) = refusal {
+            self.note_refusal(opcode, status);
         }
     }
 

@@ -1,17 +1,49 @@
 //! The shortest way of a command on one key, where nothing else is at work and the program has no callbacks to be called.
 
 use std::ffi::c_int;
-use std::time::Duration;
+use std::ptr;
 
-use omcache::driver::Level;
-use omcache::driver::conn::{Instant, Target};
-use omcache::driver::proto::binary::RequestPacket;
+use omcache::driver::conn::{Instant, Response, Target};
+use omcache::driver::proto::binary::{Opcode, RequestPacket, Status};
+use omcache::driver::{Level, NotAlone};
 
-use crate::deliver::{Active, value_of};
+use crate::deliver::Active;
 use crate::handle::Handle;
 use crate::op::{Op, Phase};
 use crate::ret;
 use crate::types::omcache_value_t;
+
+/// What the caller of a command on one key is told beside its result.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Told {
+    pub(crate) data: *const u8,
+    pub(crate) data_len: usize,
+    pub(crate) flags: u32,
+    pub(crate) cas: u64,
+    pub(crate) delta: u64,
+}
+
+impl Told {
+    /// Where the result is no success.
+    pub(crate) const NOTHING: Self = Self { data: ptr::null(), data_len: 0, flags: 0, cas: 0, delta: 0 };
+
+    #[inline(always)]
+    fn of_response(response: &Response<'_>) -> Self {
+        let packet = response.packet();
+        Self {
+            data: packet.value.as_ptr(),
+            data_len: packet.value.len(),
+            flags: packet.flags().unwrap_or_default(),
+            cas: packet.cas,
+            delta: packet.counter().unwrap_or_default(),
+        }
+    }
+
+    pub(crate) fn of_value(value: &omcache_value_t) -> Self {
+        let &omcache_value_t { data, data_len, flags, cas, delta_value: delta, .. } = value;
+        Self { data, data_len, flags, cas, delta }
+    }
+}
 
 /// What came of it.
 pub(crate) enum Lone {
@@ -26,13 +58,14 @@ pub(crate) enum Lone {
 }
 
 impl Handle {
-    /// Runs a request that its key places, and waits for the answer, unless the timeout is 0.
-    #[inline]
+    /// Runs a request that its key places, and waits for the answer, unless the timeout is 0. Where it is done, `tell` was
+    /// called.
+    #[inline(always)]
     pub(crate) fn run_alone(
         &mut self,
         packet: &RequestPacket<'_>,
         timeout: i32,
-        answer: &mut omcache_value_t,
+        tell: &mut impl FnMut(&Told),
     ) -> Lone {
         let quiet_here = self.frames.is_empty()
             && self.active.is_empty()
@@ -45,36 +78,63 @@ impl Handle {
         }
         self.release();
         self.driver.check_fork();
-        let now = self.driver.now();
-        self.driver.handle_time(now);
-        // As the general way: a handshake may change where the request goes.
-        let looks = !self.driver.buffering() && self.driver.cluster.has_handshake();
-        if looks || self.driver.cluster.has_events() {
-            return Lone::Untouched;
-        }
-        // A refusal changes nothing; the general way is refused as well, and tells.
-        let Ok(opaque) = self.driver.cluster.submit_packet(Target::Key, packet) else {
-            return Lone::Untouched;
-        };
         if timeout == 0 {
-            self.driver.step(now);
-            return Lone::Done(ret::BUFFERED);
+            let lone = self.buffer_alone(packet);
+            if matches!(lone, Lone::Done(_)) {
+                tell(&Told::NOTHING);
+            }
+            return lone;
         }
+        let now = self.driver.now();
         let deadline = match u64::try_from(timeout) {
-            Ok(msec) => Some(now + Duration::from_millis(msec)),
+            Ok(msec) => Some(now.after_millis(msec)),
             Err(_) => None,
         };
-        match self.driver.exchange_alone(now, opaque, deadline) {
+        match self.driver.exchange_packet_alone(now, Target::Key, packet, deadline) {
             Ok(response) => {
-                *answer = value_of(&response);
-                let (opcode, status) = (packet.opcode, response.header().status);
-                if answer.status == ret::FAIL {
-                    self.note_refusal(opcode, status);
+                let status = response.header().status;
+                if status == Status::SUCCESS {
+                    tell(&Told::of_response(&response));
+                    return Lone::Done(ret::OK);
                 }
-                if self.lines.is_empty() { Lone::Done(answer.status) } else { Lone::Logged(answer.status) }
+                tell(&Told::NOTHING);
+                self.unsuccessful(packet.opcode, status)
             }
-            Err(now) => Lone::Submitted { opaque, now, deadline: deadline.unwrap_or(Instant::FAR_FUTURE) },
+            Err(NotAlone::Submitted { opaque, now }) => {
+                Lone::Submitted { opaque, now, deadline: deadline.unwrap_or(Instant::FAR_FUTURE) }
+            }
+            Err(_) => Lone::Untouched,
         }
+    }
+
+    fn unsuccessful(&mut self, opcode: Opcode, status: Status) -> Lone {
+        let result = ret::of_status(status);
+        if result == ret::FAIL {
+            self.note_refusal(opcode, status);
+        }
+        if self.lines.is_empty() { Lone::Done(result) } else { Lone::Logged(result) }
+    }
+
+    /// Submits a request that nobody waits for.
+    #[inline]
+    fn buffer_alone(&mut self, packet: &RequestPacket<'_>) -> Lone {
+        // What is only buffered touches no socket, and what the time asks for is done by the call that does.
+        let now = (!self.driver.buffering()).then(|| self.driver.now());
+        if let Some(now) = now {
+            self.driver.handle_time(now);
+            // As the general way: a handshake may change where the request goes.
+            if self.driver.cluster.has_handshake() || self.driver.cluster.has_events() {
+                return Lone::Untouched;
+            }
+        }
+        // A refusal changes nothing; the general way is refused as well, and tells.
+        if self.driver.cluster.submit_packet(Target::Key, packet).is_err() {
+            return Lone::Untouched;
+        }
+        if let Some(now) = now {
+            self.driver.step(now);
+        }
+        Lone::Done(ret::BUFFERED)
     }
 
     /// Takes over a request that is submitted already: the call goes on as if it had submitted it.

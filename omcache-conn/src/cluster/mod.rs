@@ -22,7 +22,8 @@ use crate::instant::Instant;
 use crate::server::Server;
 use crate::shared::Shared;
 
-pub use lone::LoneAnswer;
+use lone::LoneBuffers;
+pub use lone::{Lone, LoneAnswer};
 pub use output::{Interest, Transmit};
 
 /// Quiet requests in a row after which a NOOP is sent, so that what waits to be settled stays bounded.
@@ -58,6 +59,7 @@ pub struct Cluster {
     readable: Vec<ConnectionId>,
     /// One that was read to the end, but whose buffer the last response borrowed.
     unsettled: Option<ConnectionId>,
+    lone: LoneBuffers,
     /// No timer fires before this moment.
     next_timer: Instant,
     /// The index of the server that took the last request.
@@ -89,6 +91,7 @@ impl Cluster {
             active: Vec::new(),
             readable: Vec::new(),
             unsettled: None,
+            lone: LoneBuffers::default(),
             next_timer: Instant::FAR_FUTURE,
             last_server: 0,
         }
@@ -259,6 +262,12 @@ impl Cluster {
     /// Lets go of the responses seen so far.
     #[inline]
     pub fn release_received(&mut self) {
+        if self.unsettled.is_some() || self.shared.pool.holds() {
+            self.release_all();
+        }
+    }
+
+    fn release_all(&mut self) {
         if let Some(slot) = self.unsettled.take() {
             // What it would hold is let go of at once.
             let hold = std::mem::replace(&mut self.shared.pool.hold, false);

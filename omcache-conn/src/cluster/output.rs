@@ -128,69 +128,62 @@ impl Cluster {
     }
 
     /// The next event. Responses borrow from the connection's buffer until the next call.
-    #[inline]
     pub fn poll_event(&mut self) -> Option<Event<'_>> {
-        match self.next_answer() {
-            Some((slot, header, start)) => self.response(slot, header, start).map(Event::Response),
-            None => self.poll_any_event(),
+        if let Some(slot) = self.unsettled.take() {
+            self.settle(slot);
         }
-    }
-
-    /// The next event, where it is a response to the request that is next in order, as all are where nothing is amiss; else
-    /// none, and [`Cluster::poll_event`] tells. It costs less.
-    #[inline]
-    pub fn poll_response(&mut self) -> Option<Response<'_>> {
-        let (slot, header, start) = self.next_answer()?;
-        self.response(slot, header, start)
-    }
-
-    /// The next event, where it is that a quiet request was passed over in silence and another such event was the last one:
-    /// the request's opaque; else none, and [`Cluster::poll_event`] tells. It costs less.
-    #[inline]
-    pub fn poll_silent(&mut self) -> Option<u32> {
-        if !self.shared.events.is_empty() {
-            return None;
-        }
-        let slot = *self.readable.last()?;
-        let connection = self.connections.get_mut(slot.index())?.as_mut()?;
-        loop {
-            let entry = connection.next_silent()?;
-            if entry.origin != Origin::Internal {
-                return Some(entry.opaque);
+        match self.next_event()? {
+            Next::Queued(Queued::Settled(settled)) => Some(Event::Settled(settled)),
+            Next::Queued(Queued::Server(event)) => Some(Event::Server(event)),
+            Next::Answer { connection: slot, header, start } => {
+                let connection = self.connections.get_mut(slot.index())?.as_mut()?;
+                let server = connection.index.unwrap_or_default();
+                Some(Event::Response(Response { server, header, start, incoming: &mut connection.incoming }))
             }
         }
     }
 
+    /// Hands out the events that come next as long as they are responses to the requests that are next in order, as all are
+    /// where nothing is amiss, and `each` returns true. [`Cluster::poll_event`] has the rest. It costs less for each.
     #[inline]
-    fn response(&mut self, slot: ConnectionId, header: ResponseHeader, start: usize) -> Option<Response<'_>> {
-        let connection = self.connections.get_mut(slot.index())?.as_mut()?;
-        let server = connection.index.unwrap_or_default();
-        Some(Response { server, header, start, incoming: &mut connection.incoming })
-    }
-
-    #[inline]
-    fn next_answer(&mut self) -> Option<(ConnectionId, ResponseHeader, usize)> {
-        if let Some(slot) = self.unsettled.take() {
-            self.settle(slot);
-        }
-        if !self.shared.events.is_empty() {
-            return None;
-        }
-        let slot = *self.readable.last()?;
-        let (header, start) = self.answer_in_order(slot)?;
-        Some((slot, header, start))
-    }
-
-    #[inline]
-    fn answer_in_order(&mut self, slot: ConnectionId) -> Option<(ResponseHeader, usize)> {
-        let connection = self.connections.get_mut(slot.index())?.as_mut()?;
-        let answer = connection.answer_in_order(self.shared.config.receive_limit)?;
-        if connection.incoming.pending().is_empty() {
-            // Nothing is left to decode; the buffer is given back once the response is done with.
+    pub fn take_responses(&mut self, mut each: impl FnMut(Response<'_>) -> bool) {
+        while self.shared.events.is_empty() {
+            if let Some(slot) = self.unsettled.take() {
+                self.settle(slot);
+            }
+            let Some(&slot) = self.readable.last() else { return };
+            let Some(Some(connection)) = self.connections.get_mut(slot.index()) else { return };
+            let (server, limit) = (connection.index.unwrap_or_default(), self.shared.config.receive_limit);
+            let goes_on = connection.take_in_order(limit, |incoming, header, start| {
+                each(Response { server, header, start, incoming })
+            });
+            if goes_on.is_none() || !connection.incoming.pending().is_empty() {
+                return;
+            }
+            // Nothing is left to decode; the buffer is given back once the last response is done with.
             self.readable.pop();
             self.unsettled = Some(slot);
+            if goes_on == Some(false) {
+                return;
+            }
         }
-        Some(answer)
+    }
+
+    /// Hands out the events that come next as long as they are that a quiet request was passed over in silence: the request's
+    /// opaque. To be called where such an event was the last one; [`Cluster::poll_event`] has the rest. It costs less for
+    /// each.
+    #[inline]
+    pub fn take_silent(&mut self, mut each: impl FnMut(u32)) {
+        if !self.shared.events.is_empty() {
+            return;
+        }
+        let Some(&slot) = self.readable.last() else { return };
+        let Some(Some(connection)) = self.connections.get_mut(slot.index()) else { return };
+        while let Some(entry) = connection.next_silent() {
+            if entry.origin != Origin::Internal {
+                each(entry.opaque);
+            }
+        }
     }
 
     /// Gives back the buffer of a connection that was read to the end.
@@ -200,16 +193,6 @@ impl Cluster {
         connection.incoming.settle(&mut shared.pool);
         if !connection.is_active() {
             self.deactivate(slot);
-        }
-    }
-
-    fn poll_any_event(&mut self) -> Option<Event<'_>> {
-        match self.next_event()? {
-            Next::Queued(Queued::Settled(settled)) => Some(Event::Settled(settled)),
-            Next::Queued(Queued::Server(event)) => Some(Event::Server(event)),
-            Next::Answer { connection, header, start } => {
-                self.response(connection, header, start).map(Event::Response)
-            }
         }
     }
 

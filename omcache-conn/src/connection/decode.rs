@@ -3,8 +3,9 @@
 use omcache_proto::binary::{Decoded, HEADER_LEN, Opcode, ResponseHeader, Status};
 
 use super::{Connection, State};
+use crate::buffer::Incoming;
 use crate::error::ProtocolError;
-use crate::in_flight::{Entry, Match, Origin};
+use crate::in_flight::{Entry, Match};
 use crate::shared::Shared;
 
 /// What the bytes received so far amount to.
@@ -25,78 +26,35 @@ pub(crate) enum Message {
 }
 
 impl Connection {
-    /// The common case, by the shortest way: a whole response, to the first request in the FIFO. Its header, and where it
-    /// begins.
-    #[inline]
-    pub(crate) fn answer_in_order(&mut self, receive_limit: usize) -> Option<(ResponseHeader, usize)> {
-        let pending = self.incoming.pending();
-        let Ok(Decoded::Complete { message: header, .. }) = ResponseHeader::parse(pending) else {
-            return None;
-        };
-        let len = header.packet_len();
-        if len > pending.len() || len > receive_limit || !self.is_plain_answer(&header) {
-            return None;
-        }
-        Some((header, self.take_plain_answer(len)))
-    }
-
-    /// The packet of the request with this opaque, where nothing else is under way here and none of it is sent.
-    #[inline]
-    pub(crate) fn lone_request(&self, opaque: u32) -> Option<&[u8]> {
-        let entry = self.in_flight.only()?;
-        let is_lone = self.state == State::Ready
-            && entry.opaque == opaque
-            && self.in_flight.loud() == 1
-            && self.outgoing.len() == entry.len as usize
-            && !self.blocked
-            && self.matched.is_none()
-            && self.incoming.is_done();
-        is_lone.then(|| self.outgoing.unsent())
-    }
-
-    /// As [`Connection::answer_in_order`], of `count` bytes that were just read, where they are that response and no more.
-    #[inline]
-    pub(crate) fn lone_answer(
+    /// The common case, by the shortest way: whole responses, each to the first request in the FIFO, and all requests sent.
+    /// `each` gets the header, and where the response begins; it returns whether to go on. Returned is whether there was one.
+    #[inline(always)]
+    pub(crate) fn take_in_order(
         &mut self,
-        count: usize,
         receive_limit: usize,
-    ) -> Option<(ResponseHeader, usize)> {
-        let read = self.incoming.just_read(count)?;
-        let Ok(Decoded::Complete { message: header, .. }) = ResponseHeader::parse(read) else { return None };
-        if header.packet_len() != count
-            || count > receive_limit
-            || self.in_flight.only().is_none()
-            || !self.is_plain_answer(&header)
-        {
-            return None;
+        mut each: impl FnMut(&mut Incoming, ResponseHeader, usize) -> bool,
+    ) -> Option<bool> {
+        let mut goes_on = None;
+        if self.state != State::Ready || self.matched.is_some() || !self.outgoing.is_empty() {
+            return goes_on;
         }
-        self.incoming.received(count);
-        Some((header, self.take_plain_answer(count)))
-    }
-
-    /// Whether a response answers the first request in the FIFO, all of which are sent, and ends it.
-    #[inline]
-    fn is_plain_answer(&self, header: &ResponseHeader) -> bool {
-        self.in_flight.front().is_some_and(|entry| {
-            self.state == State::Ready
-                && self.matched.is_none()
-                && self.outgoing.is_empty()
-                && entry.opaque == header.opaque
-                && entry.opcode == header.opcode
-                && entry.origin != Origin::Internal
-                && entry.opcode != Opcode::STAT
-        })
-    }
-
-    #[inline]
-    fn take_plain_answer(&mut self, len: usize) -> usize {
-        let start = self.incoming.position();
-        self.incoming.consume(len);
-        self.in_flight.pop();
-        if !self.owes() {
+        while goes_on != Some(false) {
+            let pending = self.incoming.pending();
+            let Ok(Decoded::Complete { message: header, .. }) = ResponseHeader::parse(pending) else { break };
+            let len = header.packet_len();
+            let is_whole = len <= pending.len() && len <= receive_limit;
+            // Several packets may answer STAT.
+            if !is_whole || header.opcode == Opcode::STAT || !self.in_flight.pop_answered(&header) {
+                break;
+            }
+            let start = self.incoming.position();
+            self.incoming.consume(len);
+            goes_on = Some(each(&mut self.incoming, header, start));
+        }
+        if goes_on.is_some() && !self.owes() {
             self.waiting_since = None;
         }
-        start
+        goes_on
     }
 
     /// Decodes the next message.

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use omcache_conn::{Config, Failure, Outcome, Target};
-use omcache_proto::Request;
+use omcache_conn::{Config, Failure, Health, Outcome, Target};
+use omcache_proto::binary::{Opcode, ResponseHeader, Status};
+use omcache_proto::{Key, Request};
 
 use crate::sim::World;
 use crate::sim::ledger::Fate;
@@ -52,7 +53,10 @@ fn values_that_went_alone_are_taken_out_as_well() {
 #[test]
 fn what_is_not_alone_goes_the_usual_way() {
     let mut world = ready(1);
+    world.goes_alone = false;
     let asked = [world.get("a"), world.get("a")];
+    world.goes_alone = true;
+    let behind = world.get("a");
     world.run();
     let quiet = world.set_quiet("a", 1);
     world.run();
@@ -62,7 +66,7 @@ fn what_is_not_alone_goes_the_usual_way() {
     world.run();
     assert_eq!(world.went_alone, 0);
     assert_eq!(world.fate(quiet), &Fate::Settled(Outcome::Silent));
-    for opaque in asked.into_iter().chain([stat]) {
+    for opaque in asked.into_iter().chain([behind, stat]) {
         assert!(matches!(world.fate(opaque), Fate::Answered { .. }));
     }
     world.get("a");
@@ -141,25 +145,77 @@ fn a_request_that_the_socket_does_not_take_goes_the_usual_way() {
 }
 
 #[test]
-fn an_answer_is_looked_at_before_anything_else_is_called() {
+fn a_response_that_went_alone_can_be_taken_out_once() {
     let mut world = ready(1);
-    let connection = world.cluster.connection_of(0).unwrap();
-    world.get("a");
-    world.pass_time();
-    world.transmit();
-    world.serve();
-    let socket = world.sockets.get_mut(&connection).unwrap();
-    let count = socket.read(world.now, world.cluster.receive_space(connection));
-    assert!(world.cluster.handle_lone_received(connection, count - 1).is_none());
-    assert!(world.cluster.handle_lone_received(connection, count + 1).is_none());
-    let answer = world.cluster.handle_lone_received(connection, count).unwrap();
-    assert!(world.cluster.handle_lone_received(connection, count).is_none(), "it is taken");
-    let response = world.cluster.lone_response(answer).unwrap();
-    assert_eq!((response.server(), response.value()), (0, &b"Not found"[..]));
-    assert_eq!(&response.into_value()[..], b"Not found");
+    let key = Key::new(b"a").unwrap();
+    let request = Request::Get { key, with_key: false, quiet: false };
+    let lone = world.cluster.begin_lone(world.now, Target::Key, &request).unwrap();
+    let header = ResponseHeader {
+        opcode: Opcode::GET,
+        key_len: 0,
+        extras_len: 4,
+        status: Status::SUCCESS,
+        body_len: 9,
+        opaque: lone.opaque(),
+        cas: 3,
+    };
+    let response = [&header.encode()[..], b"\0\0\0\x07", b"value"].concat();
+    let space = world.cluster.lone_space();
+    space[..response.len()].copy_from_slice(&response);
+    space[response.len()] = 0x81;
+    for count in [0, 1, 23, 24, response.len() - 1, response.len() + 1] {
+        assert!(world.cluster.handle_lone_received(&lone, count).is_none(), "{count} bytes");
+    }
+    let answer = world.cluster.handle_lone_received(&lone, response.len()).unwrap();
+    let told = world.cluster.lone_response(answer);
+    assert_eq!((told.server(), told.packet().flags(), told.value()), (0, Some(7), &b"value"[..]));
+    assert_eq!(&told.into_value()[..], b"value");
     // What was taken out is not there a second time.
-    let again = world.cluster.lone_response(answer).unwrap();
-    assert!(again.into_value().is_empty());
+    assert!(world.cluster.lone_response(answer).into_value().is_empty());
     assert!(world.cluster.poll_event().is_none());
-    assert!(world.cluster.lone_response(answer).is_none());
+    assert!(world.cluster.lone_request().is_empty());
+}
+
+#[test]
+fn only_what_gets_one_answer_at_the_server_of_its_key_goes_alone() {
+    let mut world = ready(2);
+    let key = Key::new(b"a").unwrap();
+    let get = Request::Get { key, with_key: false, quiet: false };
+    let mut begins = |target, request: &Request<'_>| {
+        let before = world.cluster.last_opaque();
+        let begun = world.cluster.begin_lone(world.now, target, request);
+        assert_eq!(world.cluster.last_opaque(), before.wrapping_add(u32::from(begun.is_some())));
+        begun.is_some()
+    };
+    assert!(!begins(Target::Server(0), &get));
+    assert!(!begins(Target::Key, &Request::Get { key, with_key: false, quiet: true }));
+    assert!(!begins(Target::Key, &Request::Noop));
+    assert!(!begins(Target::Key, &Request::Stat { group: b"items" }));
+    assert!(begins(Target::Key, &get));
+}
+
+#[test]
+fn a_disabled_server_does_not_keep_others_from_going_alone() {
+    let mut world = ready(2);
+    world.kill(0);
+    world.noop(0);
+    world.run();
+    assert_eq!(world.health(0), Health::Disabled);
+    let key = world.key_of(1);
+    world.get(&key);
+    assert_eq!(world.went_alone, 1);
+    // Its own keys take the general way, to the other one.
+    let key = world.key_of(0);
+    let get = world.get(&key);
+    world.run();
+    assert!(matches!(world.fate(get), Fate::Answered { server: 1, .. }));
+    assert_eq!(world.went_alone, 1);
+    // When it is due, it is tried before anything else.
+    let due = world.cluster.poll_deadline().unwrap();
+    world.now = due;
+    world.peers[0].mode = Mode::Up;
+    world.get(&world.key_of(1));
+    assert_eq!(world.went_alone, 1);
+    world.run();
+    assert_eq!(world.health(0), Health::Ready);
 }

@@ -107,18 +107,25 @@ impl World {
     // Requests.
 
     pub(crate) fn submit(&mut self, target: Target, request: &Request<'_>) -> Result<u32, SubmitError> {
+        if self.goes_alone
+            && let Some(opaque) = self.exchange_alone(target, request)
+        {
+            return Ok(opaque);
+        }
         let before = self.cluster.last_opaque();
         let result = self.cluster.submit(target, request);
         match &result {
-            Ok(opaque) => {
-                assert_eq!(*opaque, before.wrapping_add(1), "opaques count up by one");
-                let key = request.key().map_or(&b""[..], |key| key.as_bytes());
-                let key = if let Request::Stat { group } = request { group } else { key };
-                self.ledger.accept(*opaque, request.opcode(), key, target);
-            }
+            Ok(opaque) => self.accept(before, *opaque, target, request),
             Err(_) => assert_eq!(self.cluster.last_opaque(), before, "a refused request takes no opaque"),
         }
         result
+    }
+
+    fn accept(&mut self, before: u32, opaque: u32, target: Target, request: &Request<'_>) {
+        assert_eq!(opaque, before.wrapping_add(1), "opaques count up by one");
+        let key = request.key().map_or(&b""[..], |key| key.as_bytes());
+        let key = if let Request::Stat { group } = request { group } else { key };
+        self.ledger.accept(opaque, request.opcode(), key, target);
     }
 
     #[track_caller]
@@ -383,7 +390,6 @@ impl World {
     /// Writes what waits to be written.
     pub(crate) fn transmit(&mut self) -> bool {
         let mut moved = false;
-        moved |= self.goes_alone && self.transmit_alone();
         let mut rested = self.cluster.rests(self.now);
         while let Some(transmit) = self.cluster.poll_transmit() {
             assert!(!std::mem::take(&mut rested), "there were bytes to write");
@@ -417,23 +423,49 @@ impl World {
         moved
     }
 
-    /// Writes the last request, where it is all that is under way.
-    fn transmit_alone(&mut self) -> bool {
-        let opaque = self.cluster.last_opaque();
-        let Some(transmit) = self.cluster.poll_lone(self.now, opaque) else { return false };
-        let (connection, bytes) = (transmit.connection, transmit.bytes);
-        let socket = self.sockets.get_mut(&connection).expect("bytes belong to a socket");
+    /// Begins a request by the shortest way, writes it, lets its server answer and reads once, as a driver does that waits.
+    /// Its opaque is returned where it was begun.
+    fn exchange_alone(&mut self, target: Target, request: &Request<'_>) -> Option<u32> {
+        let before = self.cluster.last_opaque();
+        let Some(lone) = self.cluster.begin_lone(self.now, target, request) else {
+            assert_eq!(self.cluster.last_opaque(), before, "what was not begun took an opaque");
+            return None;
+        };
+        let (opaque, connection) = (lone.opaque(), lone.connection());
+        self.accept(before, opaque, target, request);
+        let bytes = self.cluster.lone_request();
+        let socket = self.sockets.get_mut(&connection).expect("a lone request has a socket");
         let room = self.peers[socket.peer].window.saturating_sub(socket.input.len());
         if socket.phase != Phase::Open || room < bytes.len() {
-            // They will be polled again.
-            return false;
+            self.cluster.join_lone(lone, None);
+            return Some(opaque);
         }
         let ledger = &mut self.ledger;
         socket.write(bytes, |opaque, opcode| ledger.written(opaque, opcode));
-        let wakeup = self.cluster.handle_lone_sent(self.now, connection);
-        let deadline = self.cluster.poll_deadline().unwrap_or(Instant::FAR_FUTURE);
-        assert!(wakeup <= deadline, "a wake-up after the deadline");
-        true
+        let sent = self.now;
+        assert!(self.cluster.lone_wakeup(sent) > sent, "a wake-up that was");
+        self.serve();
+        let socket = self.sockets.get_mut(&connection).expect("it was there");
+        if !socket.is_readable(self.now) {
+            self.cluster.join_lone(lone, Some(sent));
+            let deadline = self.cluster.poll_deadline().unwrap_or(Instant::FAR_FUTURE);
+            assert!(self.cluster.next_wakeup() <= deadline, "a wake-up after the deadline");
+            return Some(opaque);
+        }
+        let space = self.cluster.lone_space();
+        assert!(space.len() >= 16 * 1024, "room for {} bytes", space.len());
+        let len = space.len().min(self.peers[socket.peer].read_max);
+        let count = socket.read(self.now, &mut space[..len]);
+        let Some(answer) = self.cluster.handle_lone_received(&lone, count) else {
+            self.cluster.join_lone(lone, Some(sent));
+            self.cluster.handle_received(self.now, connection, count);
+            return Some(opaque);
+        };
+        self.went_alone += 1;
+        let response = self.cluster.lone_response(answer);
+        let answer = look_at(response, self.takes_values.then_some(&mut self.kept));
+        self.answered(answer);
+        Some(opaque)
     }
 
     /// Takes the events.
@@ -453,17 +485,19 @@ impl World {
                     let silent = settled.outcome == Outcome::Silent;
                     self.ledger.settled(settled.opaque, settled.opcode, settled.outcome);
                     // By the short ways, or by the one that everything goes.
-                    while silent
-                        && self.goes_alone
-                        && let Some(opaque) = self.cluster.poll_silent()
-                    {
-                        self.ledger.silent(opaque);
-                    }
-                    while self.goes_alone
-                        && let Some(response) = self.cluster.poll_response()
-                    {
-                        let answer = look_at(response, self.takes_values.then_some(&mut self.kept));
-                        self.answered(answer);
+                    if self.goes_alone {
+                        let ledger = &mut self.ledger;
+                        if silent {
+                            self.cluster.take_silent(|opaque| ledger.silent(opaque));
+                        }
+                        let mut answers = Vec::new();
+                        self.cluster.take_responses(|response| {
+                            answers.push(look_at(response, self.takes_values.then_some(&mut self.kept)));
+                            answers.len() % 3 != 0
+                        });
+                        for answer in answers {
+                            self.answered(answer);
+                        }
                     }
                 }
                 Event::Server(event) => {
@@ -563,17 +597,7 @@ impl World {
             assert!((1..=most).contains(&space.len()), "room for {} bytes", space.len());
             let len = space.len().min(self.peers[socket.peer].read_max);
             let count = socket.read(self.now, &mut space[..len]);
-            let alone =
-                self.goes_alone.then(|| self.cluster.handle_lone_received(connection, count)).flatten();
-            match alone {
-                None => self.cluster.handle_received(self.now, connection, count),
-                Some(answer) => {
-                    self.went_alone += 1;
-                    let response = self.cluster.lone_response(answer).expect("nothing else was called");
-                    let answer = look_at(response, self.takes_values.then_some(&mut self.kept));
-                    self.answered(answer);
-                }
-            }
+            self.cluster.handle_received(self.now, connection, count);
         } else if socket.phase == Phase::Reset {
             let failure = Failure::io("receive", &std::io::ErrorKind::ConnectionReset.into());
             self.cluster.handle_lost(self.now, connection, failure);

@@ -7,8 +7,7 @@ use omcache::driver::proto::binary::{CounterExtras, Opcode, TouchExtras};
 
 use super::{Key, expiration_of, on_key};
 use crate::boundary::put;
-use crate::deliver::bare_value;
-use crate::ret;
+use crate::lone::Told;
 use crate::types::omcache_t;
 
 /// Removes a key.
@@ -22,9 +21,8 @@ pub unsafe extern "C" fn omcache_delete(
     key_len: usize,
     timeout_msec: i32,
 ) -> c_int {
-    let answer = &mut bare_value(ret::OK);
     // SAFETY: as the caller promises.
-    unsafe { on_key(mc, Opcode::DELETE, (key, key_len), (ptr::null(), 0), &[], 0, answer, timeout_msec) }
+    unsafe { on_key(mc, Opcode::DELETE, (key, key_len), (ptr::null(), 0), &[], 0, timeout_msec, &mut |_| ()) }
 }
 
 /// Sets a key's expiration.
@@ -40,9 +38,10 @@ pub unsafe extern "C" fn omcache_touch(
     timeout_msec: i32,
 ) -> c_int {
     let extras = TouchExtras { expiration: expiration_of(expiration) }.encode();
-    let answer = &mut bare_value(ret::OK);
     // SAFETY: as the caller promises.
-    unsafe { on_key(mc, Opcode::TOUCH, (key, key_len), (ptr::null(), 0), &extras, 0, answer, timeout_msec) }
+    unsafe {
+        on_key(mc, Opcode::TOUCH, (key, key_len), (ptr::null(), 0), &extras, 0, timeout_msec, &mut |_| ())
+    }
 }
 
 /// # Safety
@@ -59,15 +58,10 @@ unsafe fn count(
     timeout: i32,
 ) -> c_int {
     let extras = CounterExtras { delta, initial, expiration: expiration_of(expiration) }.encode();
-    let mut answer = bare_value(ret::OK);
+    // SAFETY: NULL or writable, as the caller promises.
+    let mut tell = |told: &Told| unsafe { put(value, told.delta) };
     // SAFETY: as the caller promises.
-    unsafe {
-        let result = on_key(mc, opcode, key, (ptr::null(), 0), &extras, 0, &mut answer, timeout);
-        if result != ret::INVALID {
-            put(value, if result == ret::OK { answer.delta_value } else { 0 });
-        }
-        result
-    }
+    unsafe { on_key(mc, opcode, key, (ptr::null(), 0), &extras, 0, timeout, &mut tell) }
 }
 
 /// Adds to a counter.

@@ -11,9 +11,10 @@ use omcache::driver::conn::Instant;
 use omcache::driver::proto::binary::{Opcode, RequestPacket};
 
 use crate::boundary::{bytes_of, guarded, key_of};
+use crate::deliver::bare_value;
 use crate::handle::run;
 use crate::io::one;
-use crate::lone::Lone;
+use crate::lone::{Lone, Told};
 use crate::op::{Op, Phase};
 use crate::ret;
 use crate::types::{omcache_req_header_s, omcache_req_t, omcache_t, omcache_value_t};
@@ -41,16 +42,15 @@ impl Default for Parts<'_> {
     }
 }
 
-impl Parts<'_> {
-    /// The opcode, quiet where the request is not waited for and has such a form.
-    #[inline]
-    fn opcode(&self, timeout: i32) -> Opcode {
-        if timeout == 0 { self.opcode.quiet().unwrap_or(self.opcode) } else { self.opcode }
-    }
+/// The quiet form of an opcode, where it has one.
+fn quiet(opcode: Opcode) -> Opcode {
+    opcode.quiet().unwrap_or(opcode)
+}
 
+impl Parts<'_> {
     /// The request, in its quiet form where it is not waited for and has one. None where it is too long.
     pub(super) fn request(&self, timeout: i32) -> Option<omcache_req_t> {
-        let opcode = self.opcode(timeout);
+        let opcode = if timeout == 0 { quiet(self.opcode) } else { self.opcode };
         let body = self.extras.len() + self.key.len() + self.value.len();
         Some(omcache_req_t {
             server_index: self.server_index,
@@ -68,41 +68,52 @@ impl Parts<'_> {
         })
     }
 
-    /// Runs the request; the result is its response's status.
+    /// Runs the request the general way; the result is its response's status.
     ///
     /// # Safety
     /// `mc` is NULL or a live handle.
     pub(super) unsafe fn run(&self, mc: *mut omcache_t, value: &mut omcache_value_t, timeout: i32) -> c_int {
-        let mut submitted = None;
-        if self.server_index < 0 {
-            let &Self { extras, key, value: data, cas, .. } = self;
-            let opcode = self.opcode(timeout);
-            let packet = RequestPacket { opcode, vbucket: 0, cas, opaque: 0, extras, key, value: data };
-            let lone = guarded(Lone::Done(ret::FAIL), || {
-                // SAFETY: a live handle or NULL as the caller promises; no other reference to it is live.
-                match unsafe { mc.as_mut() } {
-                    Some(handle) => handle.run_alone(&packet, timeout, value),
-                    None => Lone::Done(ret::INVALID),
-                }
-            });
-            match lone {
-                Lone::Done(result) => return result,
-                // SAFETY: a live handle, as it was just used.
-                Lone::Logged(result) => return unsafe { run(mc, &mut Op::done(result)) },
-                Lone::Untouched => {}
-                Lone::Submitted { opaque, now, deadline } => submitted = Some((opaque, now, deadline)),
-            }
-        }
         // SAFETY: as the caller promises.
-        unsafe { self.run_general(mc, value, timeout, submitted) }
+        unsafe { self.run_submitted(mc, value, timeout, None) }
     }
 
-    /// As [`Parts::run`], the general way; of a request that is submitted already, with its opaque, the moment and the
-    /// deadline.
+    /// Goes on where a request did not go alone, or has more to tell than its status.
     ///
     /// # Safety
     /// As [`Parts::run`].
-    unsafe fn run_general(
+    #[cold]
+    unsafe fn go_on(
+        &self,
+        mc: *mut omcache_t,
+        lone: Lone,
+        tell: &mut impl FnMut(&Told),
+        timeout: i32,
+    ) -> c_int {
+        let submitted = match lone {
+            Lone::Done(result) => return result,
+            // SAFETY: a live handle, as it was just used.
+            Lone::Logged(result) => return unsafe { run(mc, &mut Op::done(result)) },
+            Lone::Untouched => None,
+            Lone::Submitted { opaque, now, deadline } => Some((opaque, now, deadline)),
+        };
+        // SAFETY: as the caller promises.
+        let (result, value) = unsafe {
+            let mut value = bare_value(ret::OK);
+            (self.run_submitted(mc, &mut value, timeout, submitted), value)
+        };
+        match result {
+            ret::OK => tell(&Told::of_value(&value)),
+            ret::INVALID => {}
+            _ => tell(&Told::NOTHING),
+        }
+        result
+    }
+
+    /// Goes on with a request that is submitted already where `submitted` has its opaque, the moment and the deadline.
+    ///
+    /// # Safety
+    /// As [`Parts::run`].
+    unsafe fn run_submitted(
         &self,
         mc: *mut omcache_t,
         value: &mut omcache_value_t,
@@ -131,11 +142,12 @@ pub(super) fn expiration_of(expiration: libc::time_t) -> u32 {
     expiration as u32
 }
 
-/// A command on one key.
+/// A command on one key, by the shortest way where that can be. Unless it is invalid, `tell` is called.
 ///
 /// # Safety
 /// `mc` is NULL or a live handle; key and value are as long as their lengths say.
 #[allow(clippy::too_many_arguments)]
+#[inline(always)]
 pub(super) unsafe fn on_key(
     mc: *mut omcache_t,
     opcode: Opcode,
@@ -143,12 +155,24 @@ pub(super) unsafe fn on_key(
     (value, value_len): (*const c_uchar, usize),
     extras: &[u8],
     cas: u64,
-    answer: &mut omcache_value_t,
     timeout: i32,
+    tell: &mut impl FnMut(&Told),
 ) -> c_int {
     // SAFETY: as the caller promises.
     let (key, value) = unsafe { (key_of(key, key_len), bytes_of(value, value_len)) };
     let (Some(key), Some(value)) = (key, value) else { return ret::INVALID };
+    let opcode = if timeout == 0 { quiet(opcode) } else { opcode };
+    let packet = RequestPacket { opcode, vbucket: 0, cas, opaque: 0, extras, key, value };
+    let lone = guarded(Lone::Done(ret::FAIL), || {
+        // SAFETY: a live handle or NULL as the caller promises; no other reference to it is live.
+        match unsafe { mc.as_mut() } {
+            Some(handle) => handle.run_alone(&packet, timeout, tell),
+            None => Lone::Done(ret::INVALID),
+        }
+    });
+    if let Lone::Done(result) = lone {
+        return result;
+    }
     // SAFETY: as the caller promises.
-    unsafe { Parts { opcode, extras, key, value, cas, server_index: -1 }.run(mc, answer, timeout) }
+    unsafe { Parts { opcode, extras, key, value, cas, server_index: -1 }.go_on(mc, lone, tell, timeout) }
 }

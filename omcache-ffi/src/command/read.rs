@@ -7,8 +7,8 @@ use omcache::driver::proto::binary::{Opcode, TouchExtras};
 
 use super::{Key, Parts, expiration_of, on_key};
 use crate::boundary::{key_of, put, with_handle};
-use crate::deliver::bare_value;
 use crate::io::omcache_command;
+use crate::lone::Told;
 use crate::ret;
 use crate::types::{omcache_req_t, omcache_t, omcache_value_t};
 
@@ -30,22 +30,15 @@ unsafe fn read(
     out: &Outputs,
     timeout: i32,
 ) -> c_int {
-    let mut answer = bare_value(ret::OK);
+    // SAFETY: NULL or writable, as the caller promises.
+    let mut tell = |told: &Told| unsafe {
+        put(out.value, told.data);
+        put(out.value_len, told.data_len);
+        put(out.flags, told.flags);
+        put(out.cas, told.cas);
+    };
     // SAFETY: as the caller promises.
-    unsafe {
-        let result = on_key(mc, opcode, key, (ptr::null(), 0), extras, 0, &mut answer, timeout);
-        if result == ret::INVALID {
-            return result;
-        }
-        if result != ret::OK {
-            answer = bare_value(result);
-        }
-        put(out.value, answer.data);
-        put(out.value_len, answer.data_len);
-        put(out.flags, answer.flags);
-        put(out.cas, answer.cas);
-        result
-    }
+    unsafe { on_key(mc, opcode, key, (ptr::null(), 0), extras, 0, timeout, &mut tell) }
 }
 
 /// Reads a value.

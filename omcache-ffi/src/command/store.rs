@@ -5,8 +5,6 @@ use std::ffi::{c_int, c_uchar};
 use omcache::driver::proto::binary::{Opcode, StoreExtras};
 
 use super::{Key, expiration_of, on_key};
-use crate::deliver::bare_value;
-use crate::ret;
 use crate::types::omcache_t;
 
 /// A command that stores.
@@ -26,7 +24,7 @@ unsafe fn store(
 ) -> c_int {
     let extras = StoreExtras { flags, expiration: expiration_of(expiration) }.encode();
     // SAFETY: as the caller promises.
-    unsafe { on_key(mc, opcode, key, value, &extras, cas, &mut bare_value(ret::OK), timeout) }
+    unsafe { on_key(mc, opcode, key, value, &extras, cas, timeout, &mut |_| ()) }
 }
 
 /// Stores a value.
@@ -105,9 +103,10 @@ pub unsafe extern "C" fn omcache_append(
     cas: u64,
     timeout_msec: i32,
 ) -> c_int {
-    let answer = &mut bare_value(ret::OK);
     // SAFETY: as the caller promises.
-    unsafe { on_key(mc, Opcode::APPEND, (key, key_len), (value, value_len), &[], cas, answer, timeout_msec) }
+    unsafe {
+        on_key(mc, Opcode::APPEND, (key, key_len), (value, value_len), &[], cas, timeout_msec, &mut |_| ())
+    }
 }
 
 /// Adds bytes before a value.
@@ -124,7 +123,8 @@ pub unsafe extern "C" fn omcache_prepend(
     cas: u64,
     timeout_msec: i32,
 ) -> c_int {
-    let answer = &mut bare_value(ret::OK);
     // SAFETY: as the caller promises.
-    unsafe { on_key(mc, Opcode::PREPEND, (key, key_len), (value, value_len), &[], cas, answer, timeout_msec) }
+    unsafe {
+        on_key(mc, Opcode::PREPEND, (key, key_len), (value, value_len), &[], cas, timeout_msec, &mut |_| ())
+    }
 }

@@ -82,7 +82,7 @@ impl<'a> RequestPacket<'a> {
     ///
     /// [`EncodeError`] where a length does not fit its field: a key over 65535 bytes, extras over
     /// 255, a body over `u32::MAX`. Nothing is written then.
-    #[inline]
+    #[inline(always)]
     pub fn encode(&self, out: &mut BytesMut) -> Result<(), EncodeError> {
         let header = self.header()?.encode();
         write_packet(out, &header, self.extras, self.key, self.value);

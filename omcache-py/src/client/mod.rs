@@ -8,7 +8,8 @@ mod servers;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use omcache::driver::conn::Target;
+use omcache::driver::NotAlone;
+use omcache::driver::conn::{Instant, Target};
 use omcache::driver::proto::Request;
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
@@ -131,16 +132,20 @@ impl Client {
         request: &Request<'_>,
         timeout: Timeout,
     ) -> PyResult<Py<PyAny>> {
-        self.submit(py, call, timeout, |core| core.submit(target, request))
+        let alone = |core: &mut Core, now, deadline, space: &mut Space| {
+            core.exchange_alone(now, target, request, deadline, space)
+        };
+        self.submit(py, call, timeout, alone, |core| core.submit(target, request))
     }
 
-    /// Runs a call of the request that `submit` submits.
+    /// Runs a call of the request that `submit` submits, or `alone` exchanges at once.
     #[inline]
     fn submit(
         &self,
         py: Python<'_>,
         call: Call,
         timeout: Timeout,
+        alone: impl FnOnce(&mut Core, Instant, Instant, &mut Space) -> Result<Answer, NotAlone> + Send,
         submit: impl FnOnce(&mut Core) -> Result<u32, Answer> + Send,
     ) -> PyResult<Py<PyAny>> {
         let shared = self.shared(py)?;
@@ -155,20 +160,24 @@ impl Client {
                 return Begun::Freed;
             }
             let mut now = core.begin();
-            let opaque = match submit(core) {
+            let deadline = timeout.deadline(now);
+            let mut submitted = None;
+            if waits_here && !timeout.is_none() && call.wants_one() && shared.is_alone() {
+                match alone(core, now, deadline.min(now + ALONE), &mut space) {
+                    Ok(answer) => return Begun::Answered(answer),
+                    Err(NotAlone::Submitted { opaque, now: later }) => {
+                        (submitted, now) = (Some(opaque), later);
+                    }
+                    Err(_) => {}
+                }
+            }
+            let opaque = match submitted.map_or_else(|| submit(core), Ok) {
                 Ok(opaque) => opaque,
                 Err(answer) => return Begun::Refused(Box::new(answer)),
             };
             if timeout.is_none() {
                 core.driver.step(now);
                 return Begun::Buffered;
-            }
-            let deadline = timeout.deadline(now);
-            if waits_here && call.wants_one() && shared.is_alone() {
-                match core.exchange_alone(now, opaque, deadline.min(now + ALONE), &mut space) {
-                    Ok(answer) => return Begun::Answered(answer),
-                    Err(later) => now = later,
-                }
             }
             let wait = Wait { goal: Goal::Op(core.claim(opaque)), deadline };
             if waits_here { Begun::of(shared.work(held, &wait, now), wait) } else { Begun::Waiting(wait) }

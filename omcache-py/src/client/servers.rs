@@ -1,5 +1,6 @@
 //! Commands to one server, and what is known of the servers.
 
+use omcache::driver::NotAlone;
 use omcache::driver::conn::Target;
 use omcache::driver::proto::Request;
 use omcache::driver::proto::binary::RequestPacket;
@@ -7,8 +8,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::Client;
+use crate::answer::Space;
 use crate::arguments::{bytes_of, expiration_of};
 use crate::call::{Call, Want, raw_opcode};
+use crate::core::Core;
 use crate::front::{Front, Known};
 
 #[pymethods]
@@ -88,7 +91,9 @@ impl Client {
         let packet = RequestPacket { opcode, vbucket: 0, cas, opaque: 0, extras, key, value };
         let target = server_index.map_or(Target::Key, Target::Server);
         let call = Call { at_server: server_index.is_some(), ..Call::new("command", Want::Raw) };
-        self.submit(py, call, self.timeout(timeout, true), |core| core.submit_packet(target, &packet))
+        let timeout = self.timeout(timeout, true);
+        let alone = |_: &mut Core, _, _, _: &mut Space| Err(NotAlone::Untouched);
+        self.submit(py, call, timeout, alone, |core| core.submit_packet(target, &packet))
     }
 
     /// The index of the server that a key goes to now; -1 where there is none, or every one is disabled.

@@ -60,23 +60,24 @@ impl Core {
 
     /// Takes the responses that stand first, as long as nothing is amiss.
     fn take_responses(&mut self) {
-        let Self { driver, ops, .. } = self;
+        let Self { driver, ops, done, .. } = self;
         let mut at = 0;
-        while let Some(response) = driver.cluster.poll_response() {
+        driver.cluster.take_responses(|response| {
             let opaque = response.opaque();
             // Most often the same operation waits for one after the other.
             if !ops.get(at).is_some_and(|op| op.contains(opaque)) {
                 match find(ops, opaque) {
                     Some(found) => at = found,
-                    None => continue,
+                    None => return true,
                 }
             }
-            let Some(op) = ops.get_mut(at) else { continue };
+            let Some(op) = ops.get_mut(at) else { return true };
             op.answered(response);
             if op.outstanding == 0 {
-                self.done.extend(ops.remove(at));
+                done.extend(ops.remove(at));
             }
-        }
+            true
+        });
     }
 
     fn settle(&mut self, settled: &Settled) {

@@ -272,7 +272,9 @@ impl Client {
     }
 
     fn take_batch<M: Meaning>(&mut self, batch: &mut Batch<M>) {
-        while let Some(event) = self.driver.cluster.poll_event() {
+        loop {
+            self.take_responses(batch);
+            let Some(event) = self.driver.cluster.poll_event() else { return };
             let silent = is_silent(&event);
             let opaque = match &event {
                 Event::Response(response) => response.opaque(),
@@ -300,12 +302,36 @@ impl Client {
                 _ => continue,
             };
             batch.settle(place, result.map_err(|error| self.name_server(error, server)));
-            while silent && let Some(opaque) = self.driver.cluster.poll_silent() {
-                match batch.place(opaque) {
+            if silent {
+                let inbox = &mut self.inbox;
+                self.driver.cluster.take_silent(|opaque| match batch.place(opaque) {
                     Some(place) => batch.settle(place, Ok(M::silence())),
-                    None => self.inbox.take_silent(opaque),
-                }
+                    None => inbox.take_silent(opaque),
+                });
             }
+        }
+    }
+
+    /// Takes the responses that come in the order of their requests, as most do.
+    #[inline]
+    fn take_responses<M: Meaning>(&mut self, batch: &mut Batch<M>) {
+        let Self { driver, inbox, .. } = self;
+        let (mut failed, mut unnamed) = (None, None);
+        driver.cluster.take_responses(|response| {
+            let (opaque, server) = (response.opaque(), response.server());
+            let Some(place) = batch.place(opaque) else {
+                unnamed = inbox.take(Event::Response(response), &mut driver.logger);
+                return unnamed.is_none();
+            };
+            match M::answer(response) {
+                Ok(result) => batch.settle(place, Ok(result)),
+                Err(error) => failed = Some((place, error, server)),
+            }
+            failed.is_none()
+        });
+        self.name_kept(unnamed);
+        if let Some((place, error, server)) = failed {
+            batch.settle(place, Err(self.name_server(error, Some(server))));
         }
     }
 

@@ -16,7 +16,7 @@ use omcache_conn::{Cluster, Event, Instant, Outcome, Response, SubmitError, Targ
 use omcache_proto::Request;
 
 use self::inbox::{Inbox, Unnamed};
-use crate::driver::{Driver, Waited};
+use crate::driver::{Driver, NotAlone, Waited};
 use crate::error::{Error, ErrorKind};
 
 pub use self::builder::ClientBuilder;
@@ -106,11 +106,16 @@ impl Client {
     fn begin(&mut self) -> Instant {
         self.driver.check_fork();
         let now = self.driver.now();
+        self.catch_up(now);
+        now
+    }
+
+    /// As [`Client::begin`], behind the look at the clock.
+    fn catch_up(&mut self, now: Instant) {
         self.driver.handle_time(now);
         if self.driver.cluster.has_handshake() {
             self.look_around(now);
         }
-        now
     }
 
     /// Looks at the sockets without waiting, and takes the events that follow.
@@ -127,8 +132,9 @@ impl Client {
             let silent = is_silent(&event);
             let unnamed = self.inbox.take(event, &mut self.driver.logger);
             self.name_kept(unnamed);
-            while silent && let Some(opaque) = self.driver.cluster.poll_silent() {
-                self.inbox.take_silent(opaque);
+            if silent {
+                let inbox = &mut self.inbox;
+                self.driver.cluster.take_silent(|opaque| inbox.take_silent(opaque));
             }
         }
     }
@@ -141,22 +147,29 @@ impl Client {
         request: &Request<'_>,
         answer: impl FnOnce(Response<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let mut now = self.begin();
+        self.driver.check_fork();
+        let mut now = self.driver.now();
         let deadline = self.deadline(now);
-        let opaque = match self.driver.cluster.submit(target, request) {
-            Ok(opaque) => opaque,
-            Err(SubmitError::SendBufferFull { needed, limit, .. }) if needed <= limit => {
-                self.submit_with_room(now, |cluster| cluster.submit(target, request))?
-            }
-            Err(error) => return Err(error.into()),
-        };
-        match self.driver.exchange_alone(now, opaque, deadline) {
+        let opaque = match self.driver.exchange_alone(now, target, request, deadline) {
             Ok(response) => {
                 let server = response.server();
                 return answer(response).map_err(|error| self.name_server(error, Some(server)));
             }
-            Err(later) => now = later,
-        }
+            Err(NotAlone::Submitted { opaque, now: later }) => {
+                now = later;
+                opaque
+            }
+            Err(_) => {
+                self.catch_up(now);
+                match self.driver.cluster.submit(target, request) {
+                    Ok(opaque) => opaque,
+                    Err(SubmitError::SendBufferFull { needed, limit, .. }) if needed <= limit => {
+                        self.submit_with_room(now, |cluster| cluster.submit(target, request))?
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        };
         let mut answer = Some(answer);
         self.await_answer(now, deadline, opaque, |response| answer.take().map(|answer| answer(response)))
     }

@@ -1,64 +1,109 @@
 //! One request alone: sent, waited for and read by the shortest way.
 
-use omcache_conn::cluster::LoneAnswer;
-use omcache_conn::{Instant, Response};
+use omcache_conn::cluster::{Lone, LoneAnswer};
+use omcache_conn::{Cluster, Instant, Response, Target};
+use omcache_proto::Request;
+use omcache_proto::binary::RequestPacket;
 
 use super::socket::Transfer;
 use super::{Driver, REST};
 
+/// How far a request came that can't go alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotAlone {
+    /// Nothing was done: it is to be submitted.
+    Untouched,
+    /// It is submitted, and to be waited for the general way: with [`Driver::flush`] and [`Driver::wait`].
+    Submitted {
+        /// Its opaque.
+        opaque: u32,
+        /// The moment from which to go on.
+        now: Instant,
+    },
+}
+
 impl Driver {
-    /// Sends the request with this opaque and waits for its answer until the deadline, where nothing else is under way.
+    /// Sends a request and waits for its answer until the deadline, where nothing else is under way.
     ///
     /// # Errors
-    /// Whatever is unusual ends it, with nothing lost: the caller goes on the general way, with [`Driver::flush`] and
-    /// [`Driver::wait`], from the moment that is returned.
+    /// Whatever is unusual ends it, with nothing lost: the caller goes on the general way.
     #[inline]
     pub fn exchange_alone(
         &mut self,
         now: Instant,
-        opaque: u32,
+        target: Target,
+        request: &Request<'_>,
         deadline: Option<Instant>,
-    ) -> Result<Response<'_>, Instant> {
-        let answer = self.lone_answer(now, opaque, deadline)?;
-        self.cluster.lone_response(answer).ok_or(now)
+    ) -> Result<Response<'_>, NotAlone> {
+        let answer = self.go_alone(now, deadline, |cluster| cluster.begin_lone(now, target, request))?;
+        Ok(self.cluster.lone_response(answer))
     }
 
-    #[inline]
-    fn lone_answer(
+    /// As [`Driver::exchange_alone`], of a request that is given as the binary protocol carries it.
+    ///
+    /// # Errors
+    /// As [`Driver::exchange_alone`].
+    // Once for all its callers, so that in them is only what they do with the answer.
+    #[inline(never)]
+    pub fn exchange_packet_alone(
         &mut self,
         now: Instant,
-        opaque: u32,
+        target: Target,
+        packet: &RequestPacket<'_>,
         deadline: Option<Instant>,
-    ) -> Result<LoneAnswer, Instant> {
-        if self.resolver.descriptor().is_some() {
-            return Err(now);
+    ) -> Result<Response<'_>, NotAlone> {
+        let answer =
+            self.go_alone(now, deadline, |cluster| cluster.begin_lone_packet(now, target, packet))?;
+        Ok(self.cluster.lone_response(answer))
+    }
+
+    #[inline(always)]
+    fn go_alone(
+        &mut self,
+        now: Instant,
+        deadline: Option<Instant>,
+        begin: impl FnOnce(&mut Cluster) -> Option<Lone>,
+    ) -> Result<LoneAnswer, NotAlone> {
+        let Self { cluster, sockets, resolver, .. } = self;
+        if resolver.descriptor().is_some() {
+            return Err(NotAlone::Untouched);
         }
-        let transmit = self.cluster.poll_lone(now, opaque).ok_or(now)?;
-        let connection = transmit.connection;
-        let Some(Some(socket)) = self.sockets.get_mut(connection.index()) else { return Err(now) };
+        let lone = begin(cluster).ok_or(NotAlone::Untouched)?;
+        let connection = lone.connection();
+        let Some(Some(socket)) = sockets.get_mut(connection.index()) else {
+            return Err(self.join(lone, None, now));
+        };
         if socket.rests(now, REST) {
-            return Err(now);
+            return Err(self.join(lone, None, now));
         }
         socket.touch(now);
-        let (result, len) = (socket.send(transmit.bytes), transmit.bytes.len());
+        let bytes = cluster.lone_request();
+        let (result, len) = (socket.send(bytes), bytes.len());
         if !matches!(result, Ok(Transfer::Bytes(count)) if count == len) {
+            let joined = self.join(lone, None, now);
             self.handle_transfer(now, connection, result, len);
-            return Err(now);
+            return Err(joined);
         }
-        let timer = self.cluster.handle_lone_sent(now, connection);
-        let until = timer.min(deadline.unwrap_or(Instant::FAR_FUTURE));
-        if !self.await_readable(connection, now, until) {
-            return Err(self.now());
+        let until = cluster.lone_wakeup(now).min(deadline.unwrap_or(Instant::FAR_FUTURE));
+        if !socket.await_readable(now, until) {
+            let later = self.now();
+            return Err(self.join(lone, Some(now), later));
         }
-        let Some(Some(socket)) = self.sockets.get(connection.index()) else { return Err(now) };
-        let result = socket.receive(self.cluster.receive_space(connection));
+        let result = socket.receive(cluster.lone_space());
         if let Ok(Transfer::Bytes(count)) = result
-            && let Some(answer) = self.cluster.handle_lone_received(connection, count)
+            && let Some(answer) = cluster.handle_lone_received(&lone, count)
         {
             return Ok(answer);
         }
-        let now = self.now();
-        self.handle_read(now, connection, result);
-        Err(now)
+        let later = self.now();
+        let joined = self.join(lone, Some(now), later);
+        self.handle_read(later, connection, result);
+        Err(joined)
+    }
+
+    #[cold]
+    fn join(&mut self, lone: Lone, sent: Option<Instant>, now: Instant) -> NotAlone {
+        self.cluster.join_lone(lone, sent);
+        NotAlone::Submitted { opaque: lone.opaque(), now }
     }
 }

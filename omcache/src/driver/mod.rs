@@ -25,6 +25,7 @@ use omcache_conn::{Action, Address, Cluster, Config, ConnectionId, Failure, Inst
 
 pub(crate) use self::log::Logger;
 pub use self::log::{Level, LogLine};
+pub use self::lone::NotAlone;
 pub use self::poll::Waited;
 use self::resolver::Resolver;
 use self::socket::{Connecting, Socket, Transfer};

@@ -70,7 +70,7 @@ fn flags(interest: Interest) -> PollFlags {
 }
 
 #[inline]
-fn timespec(timeout: Duration) -> Timespec {
+pub(super) fn timespec(timeout: Duration) -> Timespec {
     Timespec {
         tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: timeout.subsec_nanos().into(),
@@ -165,16 +165,6 @@ impl Driver {
         }
         let [polled] = polled;
         Ok(Polled::One(interest.connection, Readiness::new(polled.revents())))
-    }
-
-    /// Waits until this connection's socket is readable and nothing else, at most until `until`.
-    #[inline]
-    pub(super) fn await_readable(&self, connection: ConnectionId, now: Instant, until: Instant) -> bool {
-        let timeout = (until != Instant::FAR_FUTURE).then(|| timespec(until.since(now)));
-        let Some(Some(socket)) = self.sockets.get(connection.index()) else { return false };
-        let mut polled = [PollFd::new(socket, PollFlags::IN)];
-        // A failing poll is told by the wait that follows.
-        poll(&mut polled, timeout.as_ref()).is_ok() && polled[0].revents() == PollFlags::IN
     }
 
     fn poll_many(&mut self, timeout: Option<&Timespec>) -> Result<Polled, Errno> {

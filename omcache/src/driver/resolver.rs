@@ -85,6 +85,7 @@ impl Resolver {
     }
 
     /// The descriptor that becomes readable when an answer is there; none while nothing is asked.
+    #[inline]
     pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.pipe.as_ref().filter(|_| self.waiting > 0).map(|pipe| pipe.read.as_fd())
     }

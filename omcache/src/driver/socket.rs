@@ -6,11 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use omcache_conn::{Address, Instant};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send,
     socket_with, sockopt,
 };
+
+use super::poll::timespec;
 
 /// How a connect began.
 #[derive(Debug, PartialEq, Eq)]
@@ -90,7 +93,7 @@ impl Socket {
         self.last_sent = Some(now);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<Transfer> {
         match send(&self.descriptor, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
             Ok(count) => Ok(Transfer::Bytes(count)),
@@ -99,7 +102,16 @@ impl Socket {
         }
     }
 
-    #[inline]
+    /// Waits until it is readable and nothing else, at most until `until`.
+    #[inline(always)]
+    pub(crate) fn await_readable(&self, now: Instant, until: Instant) -> bool {
+        let timeout = (until != Instant::FAR_FUTURE).then(|| timespec(until.since(now)));
+        let mut polled = [PollFd::new(self, PollFlags::IN)];
+        // A failing poll is told by the wait that follows.
+        poll(&mut polled, timeout.as_ref()).is_ok() && polled[0].revents() == PollFlags::IN
+    }
+
+    #[inline(always)]
     pub(crate) fn receive(&self, space: &mut [u8]) -> io::Result<Transfer> {
         match recv(&self.descriptor, space, RecvFlags::DONTWAIT) {
             Ok((0, _)) => Ok(Transfer::Closed),
@@ -119,6 +131,7 @@ fn set_buffers(descriptor: &OwnedFd, size: Option<usize>) -> io::Result<()> {
 }
 
 impl AsFd for Socket {
+    #[inline]
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.descriptor.as_fd()
     }
