@@ -4,7 +4,8 @@ use std::ffi::c_int;
 use std::ptr;
 
 use omcache::driver::conn::{Instant, Response, Target};
-use omcache::driver::proto::binary::{Opcode, RequestPacket, Status};
+use omcache::driver::proto::Request;
+use omcache::driver::proto::binary::{Opcode, Status};
 use omcache::driver::{Level, NotAlone};
 
 use crate::deliver::Active;
@@ -63,7 +64,7 @@ impl Handle {
     #[inline(always)]
     pub(crate) fn run_alone(
         &mut self,
-        packet: &RequestPacket<'_>,
+        request: &Request<'_>,
         timeout: i32,
         tell: &mut impl FnMut(&Told),
     ) -> Lone {
@@ -79,7 +80,7 @@ impl Handle {
         self.release();
         self.driver.check_fork();
         if timeout == 0 {
-            let lone = self.buffer_alone(packet);
+            let lone = self.buffer_alone(request);
             if matches!(lone, Lone::Done(_)) {
                 tell(&Told::NOTHING);
             }
@@ -90,7 +91,7 @@ impl Handle {
             Ok(msec) => Some(now.after_millis(msec)),
             Err(_) => None,
         };
-        match self.driver.exchange_packet_alone(now, Target::Key, packet, deadline) {
+        match self.driver.exchange_alone(now, Target::Key, request, deadline) {
             Ok(response) => {
                 let status = response.header().status;
                 if status == Status::SUCCESS {
@@ -98,7 +99,7 @@ impl Handle {
                     return Lone::Done(ret::OK);
                 }
                 tell(&Told::NOTHING);
-                self.unsuccessful(packet.opcode, status)
+                self.unsuccessful(request.opcode(), status)
             }
             Err(NotAlone::Submitted { opaque, now }) => {
                 Lone::Submitted { opaque, now, deadline: deadline.unwrap_or(Instant::FAR_FUTURE) }
@@ -117,7 +118,7 @@ impl Handle {
 
     /// Submits a request that nobody waits for.
     #[inline]
-    fn buffer_alone(&mut self, packet: &RequestPacket<'_>) -> Lone {
+    fn buffer_alone(&mut self, request: &Request<'_>) -> Lone {
         // What is only buffered touches no socket, and what the time asks for is done by the call that does.
         let now = (!self.driver.buffering()).then(|| self.driver.now());
         if let Some(now) = now {
@@ -128,7 +129,7 @@ impl Handle {
             }
         }
         // A refusal changes nothing; the general way is refused as well, and tells.
-        if self.driver.cluster.submit_packet(Target::Key, packet).is_err() {
+        if self.driver.cluster.submit(Target::Key, request).is_err() {
             return Lone::Untouched;
         }
         if let Some(now) = now {

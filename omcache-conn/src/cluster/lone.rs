@@ -2,7 +2,7 @@
 //! has to match. As soon as anything is unusual it joins those on the general way, as if it had been one of them.
 
 use omcache_proto::Request;
-use omcache_proto::binary::{Decoded, Opcode, RequestPacket, ResponseHeader};
+use omcache_proto::binary::{Decoded, Opcode, ResponseHeader};
 
 use super::{Cluster, Target};
 use crate::buffer::{CHUNK, Incoming, Outgoing};
@@ -63,20 +63,6 @@ impl Cluster {
         let lone = self.place_lone(now, target, key.as_bytes(), request.opcode(), len)?;
         // Where it can't be encoded nothing is written.
         request.encode_binary(lone.opaque, self.lone.outgoing.append(&mut self.shared.pool)).ok()?;
-        Some(self.number(lone))
-    }
-
-    /// As [`Cluster::begin_lone`], of a request that is given as the binary protocol carries it.
-    #[inline(always)]
-    pub fn begin_lone_packet(
-        &mut self,
-        now: Instant,
-        target: Target,
-        packet: &RequestPacket<'_>,
-    ) -> Option<Lone> {
-        let lone = self.place_lone(now, target, packet.key, packet.opcode, packet.encoded_len())?;
-        let packet = RequestPacket { opaque: lone.opaque, ..*packet };
-        packet.encode(self.lone.outgoing.append(&mut self.shared.pool)).ok()?;
         Some(self.number(lone))
     }
 

@@ -1,13 +1,14 @@
 //! Commands on a key that neither store nor read a value: delete, touch, counters.
 
 use std::ffi::c_int;
-use std::ptr;
 
-use omcache::driver::proto::binary::{CounterExtras, Opcode, TouchExtras};
+use omcache::driver::proto::binary::{CounterExtras, TouchExtras};
+use omcache::driver::proto::{CounterMode, Request};
 
-use super::{Key, expiration_of, on_key};
+use super::{Key, checked_key, expiration_of, on_key};
 use crate::boundary::put;
 use crate::lone::Told;
+use crate::ret;
 use crate::types::omcache_t;
 
 /// Removes a key.
@@ -22,7 +23,10 @@ pub unsafe extern "C" fn omcache_delete(
     timeout_msec: i32,
 ) -> c_int {
     // SAFETY: as the caller promises.
-    unsafe { on_key(mc, Opcode::DELETE, (key, key_len), (ptr::null(), 0), &[], 0, timeout_msec, &mut |_| ()) }
+    let Some(key) = (unsafe { checked_key((key, key_len)) }) else { return ret::INVALID };
+    let request = || Request::Delete { key, cas: 0, quiet: timeout_msec == 0 };
+    // SAFETY: as the caller promises.
+    unsafe { on_key(mc, request, &[], timeout_msec, &mut |_| ()) }
 }
 
 /// Sets a key's expiration.
@@ -37,11 +41,13 @@ pub unsafe extern "C" fn omcache_touch(
     expiration: libc::time_t,
     timeout_msec: i32,
 ) -> c_int {
-    let extras = TouchExtras { expiration: expiration_of(expiration) }.encode();
     // SAFETY: as the caller promises.
-    unsafe {
-        on_key(mc, Opcode::TOUCH, (key, key_len), (ptr::null(), 0), &extras, 0, timeout_msec, &mut |_| ())
-    }
+    let Some(key) = (unsafe { checked_key((key, key_len)) }) else { return ret::INVALID };
+    let expiration = expiration_of(expiration);
+    let request = || Request::Touch { key, expiration };
+    let extras = TouchExtras { expiration }.encode();
+    // SAFETY: as the caller promises.
+    unsafe { on_key(mc, request, &extras, timeout_msec, &mut |_| ()) }
 }
 
 /// # Safety
@@ -49,7 +55,7 @@ pub unsafe extern "C" fn omcache_touch(
 #[allow(clippy::too_many_arguments)]
 unsafe fn count(
     mc: *mut omcache_t,
-    opcode: Opcode,
+    mode: CounterMode,
     key: (Key, usize),
     delta: u64,
     initial: u64,
@@ -57,11 +63,15 @@ unsafe fn count(
     value: *mut u64,
     timeout: i32,
 ) -> c_int {
-    let extras = CounterExtras { delta, initial, expiration: expiration_of(expiration) }.encode();
+    // SAFETY: as the caller promises.
+    let Some(key) = (unsafe { checked_key(key) }) else { return ret::INVALID };
+    let expiration = expiration_of(expiration);
+    let request = || Request::Counter { mode, key, delta, initial, expiration, cas: 0, quiet: timeout == 0 };
+    let extras = CounterExtras { delta, initial, expiration }.encode();
     // SAFETY: NULL or writable, as the caller promises.
     let mut tell = |told: &Told| unsafe { put(value, told.delta) };
     // SAFETY: as the caller promises.
-    unsafe { on_key(mc, opcode, key, (ptr::null(), 0), &extras, 0, timeout, &mut tell) }
+    unsafe { on_key(mc, request, &extras, timeout, &mut tell) }
 }
 
 /// Adds to a counter.
@@ -80,7 +90,9 @@ pub unsafe extern "C" fn omcache_increment(
     timeout_msec: i32,
 ) -> c_int {
     // SAFETY: as the caller promises.
-    unsafe { count(mc, Opcode::INCREMENT, (key, key_len), delta, initial, expiration, value, timeout_msec) }
+    unsafe {
+        count(mc, CounterMode::Increment, (key, key_len), delta, initial, expiration, value, timeout_msec)
+    }
 }
 
 /// Subtracts from a counter.
@@ -99,5 +111,7 @@ pub unsafe extern "C" fn omcache_decrement(
     timeout_msec: i32,
 ) -> c_int {
     // SAFETY: as the caller promises.
-    unsafe { count(mc, Opcode::DECREMENT, (key, key_len), delta, initial, expiration, value, timeout_msec) }
+    unsafe {
+        count(mc, CounterMode::Decrement, (key, key_len), delta, initial, expiration, value, timeout_msec)
+    }
 }

@@ -8,9 +8,10 @@ mod store;
 use std::ffi::{c_int, c_uchar, c_void};
 
 use omcache::driver::conn::Instant;
-use omcache::driver::proto::binary::{Opcode, RequestPacket};
+use omcache::driver::proto::binary::Opcode;
+use omcache::driver::proto::{self, Request};
 
-use crate::boundary::{bytes_of, guarded, key_of};
+use crate::boundary::{guarded, key_of};
 use crate::deliver::bare_value;
 use crate::handle::run;
 use crate::io::one;
@@ -47,7 +48,18 @@ fn quiet(opcode: Opcode) -> Opcode {
     opcode.quiet().unwrap_or(opcode)
 }
 
-impl Parts<'_> {
+impl<'p> Parts<'p> {
+    /// Those of a request on one key, which goes where the key belongs.
+    #[cold]
+    fn of(request: &Request<'p>, extras: &'p [u8]) -> Self {
+        let (value, cas): (&[u8], u64) = match *request {
+            Request::Store { value, cas, .. } | Request::Concat { value, cas, .. } => (value, cas),
+            _ => (&[], 0),
+        };
+        let key = request.key().map_or(&[][..], |key| key.as_bytes());
+        Self { opcode: request.opcode(), extras, key, value, cas, server_index: -1 }
+    }
+
     /// The request, in its quiet form where it is not waited for and has one. None where it is too long.
     pub(super) fn request(&self, timeout: i32) -> Option<omcache_req_t> {
         let opcode = if timeout == 0 { quiet(self.opcode) } else { self.opcode };
@@ -142,31 +154,33 @@ pub(super) fn expiration_of(expiration: libc::time_t) -> u32 {
     expiration as u32
 }
 
-/// A command on one key, by the shortest way where that can be. Unless it is invalid, `tell` is called.
+/// A key of 1 to 250 bytes, as requests have it.
 ///
 /// # Safety
-/// `mc` is NULL or a live handle; key and value are as long as their lengths say.
-#[allow(clippy::too_many_arguments)]
+/// As [`key_of`].
 #[inline(always)]
-pub(super) unsafe fn on_key(
+pub(super) unsafe fn checked_key<'k>((key, len): (Key, usize)) -> Option<proto::Key<'k>> {
+    // SAFETY: as the caller promises.
+    proto::Key::new(unsafe { key_of(key, len) }?).ok()
+}
+
+/// A command on one key, by the shortest way where that can be. The request is made where it is sent, as a known kind costs
+/// less; `extras` are those that it has. `tell` is called, unless the handle is NULL.
+///
+/// # Safety
+/// `mc` is NULL or a live handle.
+#[inline(always)]
+pub(super) unsafe fn on_key<'r>(
     mc: *mut omcache_t,
-    opcode: Opcode,
-    (key, key_len): (Key, usize),
-    (value, value_len): (*const c_uchar, usize),
-    extras: &[u8],
-    cas: u64,
+    request: impl Fn() -> Request<'r>,
+    extras: &'r [u8],
     timeout: i32,
     tell: &mut impl FnMut(&Told),
 ) -> c_int {
-    // SAFETY: as the caller promises.
-    let (key, value) = unsafe { (key_of(key, key_len), bytes_of(value, value_len)) };
-    let (Some(key), Some(value)) = (key, value) else { return ret::INVALID };
-    let opcode = if timeout == 0 { quiet(opcode) } else { opcode };
-    let packet = RequestPacket { opcode, vbucket: 0, cas, opaque: 0, extras, key, value };
     let lone = guarded(Lone::Done(ret::FAIL), || {
         // SAFETY: a live handle or NULL as the caller promises; no other reference to it is live.
         match unsafe { mc.as_mut() } {
-            Some(handle) => handle.run_alone(&packet, timeout, tell),
+            Some(handle) => handle.run_alone(&request(), timeout, tell),
             None => Lone::Done(ret::INVALID),
         }
     });
@@ -174,5 +188,5 @@ pub(super) unsafe fn on_key(
         return result;
     }
     // SAFETY: as the caller promises.
-    unsafe { Parts { opcode, extras, key, value, cas, server_index: -1 }.go_on(mc, lone, tell, timeout) }
+    unsafe { Parts::of(&request(), extras).go_on(mc, lone, tell, timeout) }
 }

@@ -3,9 +3,10 @@
 use std::ffi::{c_int, c_uchar};
 use std::ptr;
 
+use omcache::driver::proto::Request;
 use omcache::driver::proto::binary::{Opcode, TouchExtras};
 
-use super::{Key, Parts, expiration_of, on_key};
+use super::{Key, Parts, checked_key, expiration_of, on_key};
 use crate::boundary::{key_of, put, with_handle};
 use crate::io::omcache_command;
 use crate::lone::Told;
@@ -22,11 +23,11 @@ struct Outputs {
 
 /// # Safety
 /// As `omcache_get`.
-unsafe fn read(
+#[inline(always)]
+unsafe fn read<'r>(
     mc: *mut omcache_t,
-    opcode: Opcode,
-    key: (Key, usize),
-    extras: &[u8],
+    request: impl Fn() -> Request<'r>,
+    extras: &'r [u8],
     out: &Outputs,
     timeout: i32,
 ) -> c_int {
@@ -38,7 +39,7 @@ unsafe fn read(
         put(out.cas, told.cas);
     };
     // SAFETY: as the caller promises.
-    unsafe { on_key(mc, opcode, key, (ptr::null(), 0), extras, 0, timeout, &mut tell) }
+    unsafe { on_key(mc, request, extras, timeout, &mut tell) }
 }
 
 /// Reads a value.
@@ -56,9 +57,12 @@ pub unsafe extern "C" fn omcache_get(
     cas: *mut u64,
     timeout_msec: i32,
 ) -> c_int {
+    // SAFETY: as the caller promises.
+    let Some(key) = (unsafe { checked_key((key, key_len)) }) else { return ret::INVALID };
+    let request = || Request::Get { key, with_key: true, quiet: timeout_msec == 0 };
     let out = Outputs { value, value_len, flags, cas };
     // SAFETY: as the caller promises.
-    unsafe { read(mc, Opcode::GETK, (key, key_len), &[], &out, timeout_msec) }
+    unsafe { read(mc, request, &[], &out, timeout_msec) }
 }
 
 /// Reads a value and sets its expiration.
@@ -77,10 +81,14 @@ pub unsafe extern "C" fn omcache_gat(
     cas: *mut u64,
     timeout_msec: i32,
 ) -> c_int {
-    let out = Outputs { value, value_len, flags, cas };
-    let extras = TouchExtras { expiration: expiration_of(expiration) }.encode();
     // SAFETY: as the caller promises.
-    unsafe { read(mc, Opcode::GATK, (key, key_len), &extras, &out, timeout_msec) }
+    let Some(key) = (unsafe { checked_key((key, key_len)) }) else { return ret::INVALID };
+    let expiration = expiration_of(expiration);
+    let request = || Request::GetAndTouch { key, expiration, with_key: true, quiet: timeout_msec == 0 };
+    let extras = TouchExtras { expiration }.encode();
+    let out = Outputs { value, value_len, flags, cas };
+    // SAFETY: as the caller promises.
+    unsafe { read(mc, request, &extras, &out, timeout_msec) }
 }
 
 /// Writes one quiet request for each key to `reqs`, and submits them.

@@ -2,19 +2,22 @@
 
 use std::ffi::{c_int, c_uchar};
 
-use omcache::driver::proto::binary::{Opcode, StoreExtras};
+use omcache::driver::proto::binary::StoreExtras;
+use omcache::driver::proto::{ConcatMode, Request, StoreMode};
 
-use super::{Key, expiration_of, on_key};
+use super::{Key, checked_key, expiration_of, on_key};
+use crate::boundary::bytes_of;
+use crate::ret;
 use crate::types::omcache_t;
 
 /// A command that stores.
 ///
 /// # Safety
-/// As [`on_key`].
+/// As `omcache_set`.
 #[allow(clippy::too_many_arguments)]
 unsafe fn store(
     mc: *mut omcache_t,
-    opcode: Opcode,
+    mode: StoreMode,
     key: (Key, usize),
     value: (*const c_uchar, usize),
     expiration: libc::time_t,
@@ -22,9 +25,34 @@ unsafe fn store(
     cas: u64,
     timeout: i32,
 ) -> c_int {
-    let extras = StoreExtras { flags, expiration: expiration_of(expiration) }.encode();
     // SAFETY: as the caller promises.
-    unsafe { on_key(mc, opcode, key, value, &extras, cas, timeout, &mut |_| ()) }
+    let (key, value) = unsafe { (checked_key(key), bytes_of(value.0, value.1)) };
+    let (Some(key), Some(value)) = (key, value) else { return ret::INVALID };
+    let expiration = expiration_of(expiration);
+    let request = || Request::Store { mode, key, value, flags, expiration, cas, quiet: timeout == 0 };
+    let extras = StoreExtras { flags, expiration }.encode();
+    // SAFETY: as the caller promises.
+    unsafe { on_key(mc, request, &extras, timeout, &mut |_| ()) }
+}
+
+/// A command that adds to a value.
+///
+/// # Safety
+/// As `omcache_append`.
+unsafe fn concat(
+    mc: *mut omcache_t,
+    mode: ConcatMode,
+    key: (Key, usize),
+    value: (*const c_uchar, usize),
+    cas: u64,
+    timeout: i32,
+) -> c_int {
+    // SAFETY: as the caller promises.
+    let (key, value) = unsafe { (checked_key(key), bytes_of(value.0, value.1)) };
+    let (Some(key), Some(value)) = (key, value) else { return ret::INVALID };
+    let request = || Request::Concat { mode, key, value, cas, quiet: timeout == 0 };
+    // SAFETY: as the caller promises.
+    unsafe { on_key(mc, request, &[], timeout, &mut |_| ()) }
 }
 
 /// Stores a value.
@@ -45,7 +73,7 @@ pub unsafe extern "C" fn omcache_set(
 ) -> c_int {
     // SAFETY: as the caller promises.
     unsafe {
-        store(mc, Opcode::SET, (key, key_len), (value, value_len), expiration, flags, cas, timeout_msec)
+        store(mc, StoreMode::Set, (key, key_len), (value, value_len), expiration, flags, cas, timeout_msec)
     }
 }
 
@@ -65,7 +93,9 @@ pub unsafe extern "C" fn omcache_add(
     timeout_msec: i32,
 ) -> c_int {
     // SAFETY: as the caller promises.
-    unsafe { store(mc, Opcode::ADD, (key, key_len), (value, value_len), expiration, flags, 0, timeout_msec) }
+    unsafe {
+        store(mc, StoreMode::Add, (key, key_len), (value, value_len), expiration, flags, 0, timeout_msec)
+    }
 }
 
 /// Stores a value where the key exists.
@@ -85,7 +115,7 @@ pub unsafe extern "C" fn omcache_replace(
 ) -> c_int {
     // SAFETY: as the caller promises.
     unsafe {
-        store(mc, Opcode::REPLACE, (key, key_len), (value, value_len), expiration, flags, 0, timeout_msec)
+        store(mc, StoreMode::Replace, (key, key_len), (value, value_len), expiration, flags, 0, timeout_msec)
     }
 }
 
@@ -104,9 +134,7 @@ pub unsafe extern "C" fn omcache_append(
     timeout_msec: i32,
 ) -> c_int {
     // SAFETY: as the caller promises.
-    unsafe {
-        on_key(mc, Opcode::APPEND, (key, key_len), (value, value_len), &[], cas, timeout_msec, &mut |_| ())
-    }
+    unsafe { concat(mc, ConcatMode::Append, (key, key_len), (value, value_len), cas, timeout_msec) }
 }
 
 /// Adds bytes before a value.
@@ -124,7 +152,5 @@ pub unsafe extern "C" fn omcache_prepend(
     timeout_msec: i32,
 ) -> c_int {
     // SAFETY: as the caller promises.
-    unsafe {
-        on_key(mc, Opcode::PREPEND, (key, key_len), (value, value_len), &[], cas, timeout_msec, &mut |_| ())
-    }
+    unsafe { concat(mc, ConcatMode::Prepend, (key, key_len), (value, value_len), cas, timeout_msec) }
 }

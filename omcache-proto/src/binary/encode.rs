@@ -85,8 +85,12 @@ impl Head {
         front[HEADER_LEN..HEADER_LEN + N].copy_from_slice(&extras);
         out.reserve(HEADER_LEN + N + key.len() + value.len());
         out.extend_from_slice(&front[..HEADER_LEN + N]);
-        out.extend_from_slice(key);
-        out.extend_from_slice(value);
+        // Appending nothing is not free.
+        for part in [key, value] {
+            if !part.is_empty() {
+                out.extend_from_slice(part);
+            }
+        }
         Ok(())
     }
 }
@@ -96,7 +100,7 @@ const MAX_EXTRAS: usize = 20;
 
 impl Request<'_> {
     /// The opcode that carries it, quiet where the request is.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub const fn opcode(&self) -> Opcode {
         match *self {
@@ -140,7 +144,7 @@ impl Request<'_> {
     }
 
     /// Length of its packet on the wire with the header, in bytes.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub const fn encoded_len_binary(&self) -> usize {
         let body = match *self {

@@ -1,9 +1,8 @@
 //! One request alone: sent, waited for and read by the shortest way.
 
 use omcache_conn::cluster::{Lone, LoneAnswer};
-use omcache_conn::{Cluster, Instant, Response, Target};
+use omcache_conn::{Instant, Response, Target};
 use omcache_proto::Request;
-use omcache_proto::binary::RequestPacket;
 
 use super::socket::Transfer;
 use super::{Driver, REST};
@@ -27,7 +26,7 @@ impl Driver {
     ///
     /// # Errors
     /// Whatever is unusual ends it, with nothing lost: the caller goes on the general way.
-    #[inline]
+    #[inline(always)]
     pub fn exchange_alone(
         &mut self,
         now: Instant,
@@ -35,40 +34,15 @@ impl Driver {
         request: &Request<'_>,
         deadline: Option<Instant>,
     ) -> Result<Response<'_>, NotAlone> {
-        let answer = self.go_alone(now, deadline, |cluster| cluster.begin_lone(now, target, request))?;
+        let lone = self.cluster.begin_lone(now, target, request).ok_or(NotAlone::Untouched)?;
+        let answer = self.carry_alone(lone, now, deadline.unwrap_or(Instant::FAR_FUTURE))?;
         Ok(self.cluster.lone_response(answer))
     }
 
-    /// As [`Driver::exchange_alone`], of a request that is given as the binary protocol carries it.
-    ///
-    /// # Errors
-    /// As [`Driver::exchange_alone`].
-    // Once for all its callers, so that in them is only what they do with the answer.
+    // One for all callers: in them is only what depends on the kind of the request.
     #[inline(never)]
-    pub fn exchange_packet_alone(
-        &mut self,
-        now: Instant,
-        target: Target,
-        packet: &RequestPacket<'_>,
-        deadline: Option<Instant>,
-    ) -> Result<Response<'_>, NotAlone> {
-        let answer =
-            self.go_alone(now, deadline, |cluster| cluster.begin_lone_packet(now, target, packet))?;
-        Ok(self.cluster.lone_response(answer))
-    }
-
-    #[inline(always)]
-    fn go_alone(
-        &mut self,
-        now: Instant,
-        deadline: Option<Instant>,
-        begin: impl FnOnce(&mut Cluster) -> Option<Lone>,
-    ) -> Result<LoneAnswer, NotAlone> {
-        let Self { cluster, sockets, resolver, .. } = self;
-        if resolver.descriptor().is_some() {
-            return Err(NotAlone::Untouched);
-        }
-        let lone = begin(cluster).ok_or(NotAlone::Untouched)?;
+    fn carry_alone(&mut self, lone: Lone, now: Instant, deadline: Instant) -> Result<LoneAnswer, NotAlone> {
+        let Self { cluster, sockets, .. } = self;
         let connection = lone.connection();
         let Some(Some(socket)) = sockets.get_mut(connection.index()) else {
             return Err(self.join(lone, None, now));
@@ -84,8 +58,7 @@ impl Driver {
             self.handle_transfer(now, connection, result, len);
             return Err(joined);
         }
-        let until = cluster.lone_wakeup(now).min(deadline.unwrap_or(Instant::FAR_FUTURE));
-        if !socket.await_readable(now, until) {
+        if !socket.await_readable(now, cluster.lone_wakeup(now).min(deadline)) {
             let later = self.now();
             return Err(self.join(lone, Some(now), later));
         }
