@@ -49,10 +49,11 @@ impl Cluster {
     fn fire_timers(&mut self) {
         self.next_timer = Instant::FAR_FUTURE;
         for slot in self.active.clone() {
-            let unread = self.readable.contains(&slot);
             let Some((connection, shared)) = self.parts(slot) else { continue };
             // What was received and not looked at yet may be what it waits for.
-            if unread || connection.deadline(&shared.config).is_none_or(|deadline| deadline > shared.now) {
+            if connection.unread
+                || connection.deadline(&shared.config).is_none_or(|deadline| deadline > shared.now)
+            {
                 self.follow(slot, Follow::Nothing);
                 continue;
             }
@@ -146,7 +147,9 @@ impl Cluster {
         self.shared.now = self.shared.now.max(now);
         if let Some((state, shared)) = self.parts(connection) {
             state.received(count, shared);
-            self.readable.push(connection);
+            if !std::mem::replace(&mut state.unread, true) {
+                self.readable.push(connection);
+            }
         }
     }
 }

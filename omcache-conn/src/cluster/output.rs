@@ -137,6 +137,12 @@ impl Cluster {
             Next::Queued(Queued::Server(event)) => Some(Event::Server(event)),
             Next::Answer { connection: slot, header, start } => {
                 let connection = self.connections.get_mut(slot.index())?.as_mut()?;
+                if connection.incoming.pending().is_empty() {
+                    // Nothing is left to decode; the buffer is given back once the response is done with.
+                    connection.unread = false;
+                    self.readable.pop();
+                    self.unsettled = Some(slot);
+                }
                 let server = connection.index.unwrap_or_default();
                 Some(Event::Response(Response { server, header, start, incoming: &mut connection.incoming }))
             }
@@ -161,6 +167,7 @@ impl Cluster {
                 return;
             }
             // Nothing is left to decode; the buffer is given back once the last response is done with.
+            connection.unread = false;
             self.readable.pop();
             self.unsettled = Some(slot);
             if goes_on == Some(false) {
@@ -215,6 +222,7 @@ impl Cluster {
                     return Some(Next::Answer { connection: slot, header, start });
                 }
                 Message::None => {
+                    connection.unread = false;
                     self.readable.pop();
                     self.settle(slot);
                     continue;

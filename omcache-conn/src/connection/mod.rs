@@ -56,6 +56,8 @@ pub(crate) struct Connection {
     pub(crate) woken: bool,
     /// It stands in the cluster's list of connections that wait for the time.
     pub(crate) starting: bool,
+    /// It stands in the cluster's list of connections with bytes to decode.
+    pub(crate) unread: bool,
     /// Its place in the cluster's list of active connections.
     pub(crate) active_at: usize,
     /// It was lost with something outstanding, so it is to be tried at once.
@@ -83,6 +85,7 @@ impl Connection {
             last_failure: None,
             woken: false,
             starting: false,
+            unread: false,
             active_at: usize::MAX,
             retry: false,
             addresses: Vec::new(),

@@ -37,6 +37,24 @@ fn one_request_after_the_other_goes_alone() {
 }
 
 #[test]
+fn after_the_general_way_the_next_one_goes_alone() {
+    let mut world = World::new(Config::default(), 1);
+    world.goes_alone = true;
+    let first = world.set("a", 10);
+    assert_eq!((world.went_alone, world.fate(first)), (0, &Fate::Pending), "there is no connection yet");
+    // No more events are asked for than until the answer is there.
+    while world.fate(first) == &Fate::Pending {
+        world.pass_time();
+        world.transmit();
+        world.serve();
+        world.io();
+        world.drain_one();
+    }
+    world.get("a");
+    assert_eq!(world.went_alone, 1);
+}
+
+#[test]
 fn values_that_went_alone_are_taken_out_as_well() {
     let mut world = ready(1);
     world.takes_values = true;

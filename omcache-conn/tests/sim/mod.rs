@@ -471,10 +471,17 @@ impl World {
     /// Takes the events.
     pub(crate) fn drain(&mut self) -> bool {
         let mut moved = false;
-        let mut has_events = self.cluster.has_events();
-        while let Some(event) = self.cluster.poll_event() {
-            assert!(std::mem::replace(&mut has_events, true), "there was an event");
+        while self.drain_one() {
             moved = true;
+        }
+        moved
+    }
+
+    /// Takes an event, and those that may be asked for with it.
+    pub(crate) fn drain_one(&mut self) -> bool {
+        let has_events = self.cluster.has_events();
+        if let Some(event) = self.cluster.poll_event() {
+            assert!(has_events, "there was an event");
             match event {
                 Event::Response(response) => {
                     let answer = look_at(response, self.takes_values.then_some(&mut self.kept));
@@ -506,8 +513,9 @@ impl World {
                 }
                 other => panic!("nothing is known of {other:?}"),
             }
+            return true;
         }
-        moved
+        false
     }
 
     fn answered(&mut self, mut answer: Answer) {
