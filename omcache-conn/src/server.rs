@@ -193,7 +193,8 @@ impl FromStr for Server {
                 None => return fail("has something other than :port behind the bracket"),
                 Some(port) => (host, port),
             }
-        } else if given.parse::<Ipv6Addr>().is_ok() {
+        } else if given.split('%').next().is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()) {
+            // With or without the name of an interface behind it.
             (given, DEFAULT_PORT)
         } else {
             given.split_once(':').unwrap_or((given, DEFAULT_PORT))

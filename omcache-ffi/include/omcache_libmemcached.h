@@ -48,6 +48,13 @@
 /** The expiration that keeps a counter from being created. */
 #define MEMCACHED_EXPIRATION_NOT_ADD OMCACHE_DELTA_NO_ADD
 
+/* A conversion that neither C nor C++ warns of. */
+#ifdef __cplusplus
+#define OMC_CAST(type, value) static_cast<type>(value)
+#else
+#define OMC_CAST(type, value) ((type) (value))
+#endif
+
 typedef omcache_t memcached_st;
 /** A server list: the text that it was made of. */
 typedef char memcached_server_st;
@@ -71,7 +78,8 @@ typedef memcached_server_fn memcached_server_function;
 /** The bytes of a string as OMcache's functions take them. */
 static inline const unsigned char *omc_cc_to_cuc(const char *text)
 {
-    return (const unsigned char *) text;
+    const void *bytes = text;
+    return OMC_CAST(const unsigned char *, bytes);
 }
 
 /* ---- Handles ---- */
@@ -108,8 +116,8 @@ static inline memcached_return_t memcached_flush_buffers(memcached_st *mc)
 static inline memcached_server_list_st memcached_servers_parse(const char *server_strings)
 {
     size_t size = server_strings ? strlen(server_strings) + 1 : 0;
-    char *list = size ? (char *) malloc(size) : NULL;
-    return list ? (char *) memcpy(list, server_strings, size) : NULL;
+    char *list = size ? OMC_CAST(char *, malloc(size)) : NULL;
+    return list ? OMC_CAST(char *, memcpy(list, server_strings, size)) : NULL;
 }
 
 /** Frees a server list. */
@@ -132,16 +140,16 @@ static inline memcached_return_t memcached_server_push(memcached_st *mc, const m
     for (index = 0; list && rc == OMCACHE_OK && (info = omcache_server_info(mc, index)) != NULL; index++) {
         size_t room = strlen(info->hostname) + 20;
         int is_path = info->hostname[0] == '/';
-        char *longer = (char *) realloc(list, used + room);
+        char *longer = OMC_CAST(char *, realloc(list, used + room));
         if (longer)
             list = longer;
         if (!longer)
             rc = OMCACHE_FAIL;
         else if (is_path)
-            used += (size_t) snprintf(list + used, room, ",%s", info->hostname);
+            used += OMC_CAST(size_t, snprintf(list + used, room, ",%s", info->hostname));
         else if (info->port > 0)
-            used += (size_t) snprintf(list + used, room, strchr(info->hostname, ':') ? ",[%s]:%d" : ",%s:%d",
-                                      info->hostname, info->port);
+            used += OMC_CAST(size_t, snprintf(list + used, room, strchr(info->hostname, ':') ? ",[%s]:%d" : ",%s:%d",
+                                      info->hostname, info->port));
         else
             rc = OMCACHE_INVALID;
         omcache_server_info_free(mc, info);
@@ -161,18 +169,20 @@ static inline const char *memcached_server_name(const omcache_server_info_t *ser
 /** Returns a server's port; 0 for a Unix socket. */
 static inline in_port_t memcached_server_port(const omcache_server_info_t *server)
 {
-    return (in_port_t) server->port;
+    return OMC_CAST(in_port_t, server->port);
 }
 
 /** Calls each function for each server. MEMCACHED_SOME_ERRORS: one of them did not return MEMCACHED_SUCCESS. */
 static inline memcached_return_t memcached_server_cursor(const memcached_st *mc, const memcached_server_fn *callback,
                                                          void *context, uint32_t number_of_callbacks)
 {
-    memcached_st *handle = (memcached_st *) mc;
+    memcached_st *handle;
     memcached_return_t rc = MEMCACHED_SUCCESS;
     omcache_server_info_t *info;
     uint32_t at;
     int index;
+    /* libmemcached's callbacks take a handle that is not const. */
+    memcpy(&handle, &mc, sizeof handle);
     for (index = 0; (info = omcache_server_info(handle, index)) != NULL; index++) {
         for (at = 0; at < number_of_callbacks; at++)
             if (callback[at](handle, info, context) != MEMCACHED_SUCCESS)
@@ -194,7 +204,7 @@ static inline memcached_return_t memcached_flush(memcached_st *mc, time_t expira
         if (rc == OMCACHE_OK || (rc == OMCACHE_BUFFERED && one != OMCACHE_OK))
             rc = one;
     }
-    return index > 0 ? rc : (memcached_return_t) OMCACHE_NO_SERVERS;
+    return index > 0 ? rc : OMC_CAST(memcached_return_t, OMCACHE_NO_SERVERS);
 }
 
 /* ---- Commands on a key ---- */
@@ -212,7 +222,7 @@ static inline char *memcached_get(memcached_st *mc, const char *key, size_t key_
     memcached_return_t rc =
         omcache_get(mc, omc_cc_to_cuc(key), key_length, &found, &length, flags, NULL, MEMCACHED_READ_TIMEOUT);
     if (rc == OMCACHE_OK) {
-        value = (char *) malloc(length + 1);
+        value = OMC_CAST(char *, malloc(length + 1));
         if (value) {
             if (length > 0)
                 memcpy(value, found, length);
@@ -396,5 +406,7 @@ static inline char *memcached_stat_get_value(const memcached_st *mc, memcached_s
         *error = MEMCACHED_FAILURE;
     return NULL;
 }
+
+#undef OMC_CAST
 
 #endif /* OMCACHE_LIBMEMCACHED_H */

@@ -39,6 +39,9 @@ pub struct Ticket(pub(crate) u32);
 /// [`Client::time_left`] tell what to wait for, [`Client::step`] does what can be done, and [`Client::next_completion`]
 /// has the results.
 ///
+/// Dropping a client closes its connections: what was queued or submitted and is not sent is lost, so call
+/// [`Client::flush`] first.
+///
 /// A client can be moved between threads; to share it, put it behind a lock, or give each thread its own. After `fork`
 /// the child makes connections of its own and leaves the parent's alone.
 ///

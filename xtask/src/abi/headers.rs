@@ -56,10 +56,11 @@ pub(super) fn check(place: &Place) -> Result<()> {
 fn compile(place: &Place, compiler: &str, standard: &str, language: &str, source: &Path) -> Result<()> {
     let mut command = Command::new(compiler);
     command.arg(format!("-std={standard}")).args(["-x", language, "-fsyntax-only"]);
-    command.args(["-Wall", "-Wextra", "-pedantic", "-Wconversion", "-Wshadow", "-Werror"]);
-    if language == "c" {
-        command.args(["-Wstrict-prototypes", "-Wmissing-prototypes"]);
-    }
+    command.args(["-Wall", "-Wextra", "-pedantic", "-Wconversion", "-Wshadow", "-Wcast-qual", "-Werror"]);
+    match language {
+        "c" => command.args(["-Wstrict-prototypes", "-Wmissing-prototypes"]),
+        _ => command.arg("-Wold-style-cast"),
+    };
     process::run(command.arg("-I").arg(place.include()).arg(source))
 }
 
