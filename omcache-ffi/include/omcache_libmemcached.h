@@ -269,8 +269,7 @@ static inline memcached_return_t memcached_append(memcached_st *mc, const char *
                                                   const char *value, size_t value_length, time_t expiration,
                                                   uint32_t flags)
 {
-    (void) expiration;
-    (void) flags;
+    (void) expiration, (void) flags;
     return omcache_append(mc, omc_cc_to_cuc(key), key_length, omc_cc_to_cuc(value), value_length, 0,
                           MEMCACHED_WRITE_TIMEOUT);
 }
@@ -280,8 +279,7 @@ static inline memcached_return_t memcached_prepend(memcached_st *mc, const char 
                                                    const char *value, size_t value_length, time_t expiration,
                                                    uint32_t flags)
 {
-    (void) expiration;
-    (void) flags;
+    (void) expiration, (void) flags;
     return omcache_prepend(mc, omc_cc_to_cuc(key), key_length, omc_cc_to_cuc(value), value_length, 0,
                            MEMCACHED_WRITE_TIMEOUT);
 }
@@ -341,9 +339,7 @@ static inline memcached_return_t memcached_decrement(memcached_st *mc, const cha
 static inline memcached_return_t memcached_behavior_set(memcached_st *mc, const memcached_behavior_t flag,
                                                         uint64_t data)
 {
-    (void) mc;
-    (void) flag;
-    (void) data;
+    (void) mc, (void) flag, (void) data;
     return MEMCACHED_FAILURE;
 }
 
@@ -351,10 +347,7 @@ static inline memcached_return_t memcached_behavior_set(memcached_st *mc, const 
 static inline memcached_return_t memcached_mget(memcached_st *mc, const char *const *keys, const size_t *key_length,
                                                 size_t number_of_keys)
 {
-    (void) mc;
-    (void) keys;
-    (void) key_length;
-    (void) number_of_keys;
+    (void) mc, (void) keys, (void) key_length, (void) number_of_keys;
     return MEMCACHED_FAILURE;
 }
 
@@ -362,9 +355,7 @@ static inline memcached_return_t memcached_mget(memcached_st *mc, const char *co
 static inline char *memcached_fetch(memcached_st *mc, char *key, size_t *key_length, size_t *value_length,
                                     uint32_t *flags, memcached_return_t *error)
 {
-    (void) mc;
-    (void) key;
-    (void) flags;
+    (void) mc, (void) key, (void) flags;
     if (key_length)
         *key_length = 0;
     if (value_length)
@@ -378,18 +369,14 @@ static inline char *memcached_fetch(memcached_st *mc, char *key, size_t *key_len
 static inline memcached_return_t memcached_stat_servername(memcached_stat_st *stat, char *args, const char *hostname,
                                                            in_port_t port)
 {
-    (void) stat;
-    (void) args;
-    (void) hostname;
-    (void) port;
+    (void) stat, (void) args, (void) hostname, (void) port;
     return MEMCACHED_FAILURE;
 }
 
 /** Fails: use omcache_stat(). */
 static inline char **memcached_stat_get_keys(const memcached_st *mc, memcached_stat_st *stat, memcached_return_t *error)
 {
-    (void) mc;
-    (void) stat;
+    (void) mc, (void) stat;
     if (error)
         *error = MEMCACHED_FAILURE;
     return NULL;
@@ -399,9 +386,7 @@ static inline char **memcached_stat_get_keys(const memcached_st *mc, memcached_s
 static inline char *memcached_stat_get_value(const memcached_st *mc, memcached_stat_st *stat, const char *key,
                                              memcached_return_t *error)
 {
-    (void) mc;
-    (void) stat;
-    (void) key;
+    (void) mc, (void) stat, (void) key;
     if (error)
         *error = MEMCACHED_FAILURE;
     return NULL;
