@@ -2,8 +2,13 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use crate::in_flight::Entry;
+
+mod outgoing;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use outgoing::Outgoing;
 
 /// What one read is offered at least, in bytes.
 const MIN_SPACE: usize = 16 * 1024;
@@ -15,10 +20,6 @@ const FILL: usize = 1024;
 const MAX_KEPT: usize = 1024 * 1024;
 /// Buffers of each kind that are kept, together no larger than [`MAX_KEPT`].
 const POOLED: usize = 16;
-/// A send buffer that is no larger stays with its connection, in bytes.
-const OWN: usize = 512;
-/// Sent bytes that stand before the unsent ones at most, where those are fewer.
-const MAX_SENT: usize = 64 * 1024;
 
 /// Buffers that no connection uses now, and received bytes that the caller still looks at.
 #[derive(Debug, Default)]
@@ -29,10 +30,13 @@ pub(crate) struct Pool {
     spare: BytesMut,
     /// Those that held one long message each.
     large: Vec<BytesMut>,
-    outgoing: Vec<BytesMut>,
+    /// Send buffers.
+    outgoing: Vec<Vec<u8>>,
+    /// Lists of requests.
+    lists: Vec<Vec<Entry>>,
     /// While true, received bytes stay where they are until [`Pool::release`].
     pub(crate) hold: bool,
-    held: Vec<Bytes>,
+    held: Vec<BytesMut>,
 }
 
 impl Pool {
@@ -85,25 +89,54 @@ impl Pool {
             if self.chunks.len() < POOLED {
                 self.chunks.push(chunk);
             }
-        } else if has_room(&self.large, &chunk) {
+        } else if has_room(self.large.iter().map(BytesMut::capacity), chunk.capacity()) {
             self.large.push(chunk);
         }
     }
 
-    fn take_outgoing(&mut self) -> BytesMut {
+    /// A send buffer, if there is one.
+    fn take_outgoing(&mut self) -> Vec<u8> {
         self.outgoing.pop().unwrap_or_default()
     }
 
-    fn give_outgoing(&mut self, mut buffer: BytesMut) {
-        if buffer.capacity() > 0 && has_room(&self.outgoing, &buffer) {
-            buffer.clear();
+    fn give_outgoing(&mut self, buffer: Vec<u8>) {
+        let kept = self.outgoing.iter().map(Vec::capacity);
+        if buffer.capacity() > 0 && has_room(kept, buffer.capacity()) {
             self.outgoing.push(buffer);
+        }
+    }
+
+    /// An empty list of requests, with memory if there is some.
+    pub(crate) fn take_list(&mut self) -> Vec<Entry> {
+        self.lists.pop().unwrap_or_default()
+    }
+
+    pub(crate) fn give_list(&mut self, mut list: Vec<Entry>) {
+        list.clear();
+        let bytes = |list: &Vec<Entry>| list.capacity() * size_of::<Entry>();
+        if list.capacity() > 0 && has_room(self.lists.iter().map(bytes), bytes(&list)) {
+            self.lists.push(list);
         }
     }
 
     /// Lets go of what was held.
     pub(crate) fn release(&mut self) {
-        self.held.clear();
+        // The last one first: it lies before what is left of its chunk, and the one before it before both.
+        while let Some(piece) = self.held.pop() {
+            self.rejoin(piece);
+        }
+    }
+
+    /// Puts a piece of a chunk back together with the rest: it need not be zeroed again before it is read into.
+    fn rejoin(&mut self, mut piece: BytesMut) {
+        let end = piece.as_ptr().addr() + piece.len();
+        match self.chunks.iter().position(|rest| rest.as_ptr().addr() == end) {
+            Some(at) => {
+                piece.unsplit(self.chunks.swap_remove(at));
+                self.chunks.push(piece);
+            }
+            None => self.give_chunk(piece),
+        }
     }
 
     /// Whether there is anything to let go of.
@@ -113,115 +146,9 @@ impl Pool {
     }
 }
 
-/// Whether one more buffer may be kept beside these.
-fn has_room(kept: &[BytesMut], buffer: &BytesMut) -> bool {
-    kept.len() < POOLED && kept.iter().map(BytesMut::capacity).sum::<usize>() + buffer.capacity() <= MAX_KEPT
-}
-
-/// Bytes that wait to be sent.
-#[derive(Debug, Default)]
-pub(crate) struct Outgoing {
-    buffer: BytesMut,
-    sent: usize,
-}
-
-impl Outgoing {
-    /// The buffer to append a packet to.
-    #[inline(always)]
-    pub(crate) fn append(&mut self, pool: &mut Pool) -> &mut BytesMut {
-        if self.buffer.capacity() == 0 {
-            self.take_buffer(pool);
-        } else if self.sent >= MAX_SENT && self.sent >= self.len() {
-            self.compact();
-        }
-        &mut self.buffer
-    }
-
-    #[cold]
-    fn take_buffer(&mut self, pool: &mut Pool) {
-        self.buffer = pool.take_outgoing();
-    }
-
-    /// Forgets what was sent: else a stream that never runs dry would keep all of it.
-    #[cold]
-    fn compact(&mut self) {
-        let len = self.len();
-        self.buffer.copy_within(self.sent.., 0);
-        self.buffer.truncate(len);
-        self.sent = 0;
-    }
-
-    #[inline]
-    pub(crate) fn len(&self) -> usize {
-        self.buffer.len() - self.sent
-    }
-
-    #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.buffer.len() == self.sent
-    }
-
-    #[inline]
-    pub(crate) fn unsent(&self) -> &[u8] {
-        self.buffer.get(self.sent..).unwrap_or_default()
-    }
-
-    /// Takes `count` bytes as sent.
-    #[inline]
-    pub(crate) fn advance(&mut self, count: usize, pool: &mut Pool) {
-        self.sent = (self.sent + count).min(self.buffer.len());
-        if self.sent == self.buffer.len() {
-            self.clear(pool);
-        }
-    }
-
-    #[inline]
-    pub(crate) fn clear(&mut self, pool: &mut Pool) {
-        self.clear_above(OWN, pool);
-    }
-
-    /// Forgets everything; a buffer that is larger than `kept` bytes is given back.
-    #[inline]
-    pub(crate) fn clear_above(&mut self, kept: usize, pool: &mut Pool) {
-        self.sent = 0;
-        if self.buffer.capacity() <= kept {
-            self.buffer.clear();
-            return;
-        }
-        pool.give_outgoing(std::mem::take(&mut self.buffer));
-    }
-
-    /// Cuts off and returns the last `count` bytes.
-    pub(crate) fn split_tail(&mut self, count: usize) -> BytesMut {
-        let at = self.buffer.len().saturating_sub(count).max(self.sent);
-        let tail = self.buffer.split_off(at);
-        if self.is_empty() {
-            // What is left shares the tail's memory and would keep it.
-            self.forget();
-        }
-        tail
-    }
-
-    /// Cuts out `count` bytes that are not sent, with `behind` bytes behind them; the shorter side moves.
-    pub(crate) fn cut(&mut self, count: usize, behind: usize, pool: &mut Pool) {
-        let end = self.buffer.len().saturating_sub(behind);
-        let start = end.saturating_sub(count).max(self.sent);
-        if start - self.sent <= behind {
-            self.buffer.copy_within(self.sent..start, self.sent + (end - start));
-            self.sent += end - start;
-        } else {
-            self.buffer.copy_within(end.., start);
-            self.buffer.truncate(start + behind);
-        }
-        if self.is_empty() {
-            self.clear(pool);
-        }
-    }
-
-    /// Drops everything, memory included.
-    pub(crate) fn forget(&mut self) {
-        *self = Self::default();
-    }
+/// Whether one more of so many bytes may be kept beside these.
+fn has_room(kept: impl ExactSizeIterator<Item = usize>, bytes: usize) -> bool {
+    kept.len() < POOLED && kept.sum::<usize>() + bytes <= MAX_KEPT
 }
 
 /// Received bytes that are not decoded yet.
@@ -244,6 +171,12 @@ impl Incoming {
         self.buffer.get(self.pos..self.filled).unwrap_or_default()
     }
 
+    /// As [`Incoming::pending`], with the position to be moved past what was decoded.
+    #[inline]
+    pub(crate) fn parts(&mut self) -> (&[u8], &mut usize) {
+        (self.buffer.get(self.pos..self.filled).unwrap_or_default(), &mut self.pos)
+    }
+
     /// Room for the next read: at least what the message at hand lacks.
     pub(crate) fn space(&mut self, pool: &mut Pool) -> &mut [u8] {
         if self.buffer.is_empty() {
@@ -263,7 +196,7 @@ impl Incoming {
             fresh[..tail].copy_from_slice(&self.buffer[self.pos..self.filled]);
             let old = std::mem::replace(&mut self.buffer, fresh);
             if pool.hold {
-                pool.held.push(old.freeze());
+                pool.held.push(old);
             } else {
                 pool.give_chunk(old);
             }
@@ -373,7 +306,7 @@ impl Incoming {
         }
         let mut chunk = std::mem::take(&mut self.buffer);
         if holds {
-            pool.held.push(chunk.split_to(self.filled).freeze());
+            pool.held.push(chunk.split_to(self.filled));
         }
         (self.pos, self.filled) = (0, 0);
         pool.give_chunk(chunk);

@@ -1,11 +1,8 @@
 //! The FIFO of requests that wait for an outcome on one connection.
 
-use std::collections::VecDeque;
+use omcache_proto::binary::Opcode;
 
-use omcache_proto::binary::{Opcode, ResponseHeader};
-
-/// Entries that an empty FIFO keeps room for.
-const KEPT_CAPACITY: usize = 64;
+use crate::buffer::Pool;
 
 /// A request on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +12,20 @@ pub(crate) struct Entry {
     pub(crate) len: u32,
     pub(crate) opcode: Opcode,
     pub(crate) origin: Origin,
+    /// Whether the server answers only what is unusual.
+    is_quiet: bool,
+}
+
+impl Entry {
+    #[inline(always)]
+    pub(crate) fn new(opaque: u32, len: u32, opcode: Opcode, origin: Origin) -> Self {
+        Self { opaque, len, opcode, origin, is_quiet: opcode.is_quiet() }
+    }
+
+    #[inline]
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.is_quiet
+    }
 }
 
 /// How a request came to this connection.
@@ -40,34 +51,84 @@ pub(crate) enum Match {
 /// Requests in the order in which they are sent; servers answer in that order.
 #[derive(Debug, Default)]
 pub(crate) struct InFlight {
-    fifo: VecDeque<Entry>,
-    /// Bytes of all packets.
+    /// Those from `head` on are under way; those before it had their outcome.
+    entries: Vec<Entry>,
+    head: usize,
+    /// Bytes of all packets under way.
     bytes: usize,
     loud: usize,
-    quiet_run: usize,
+    /// The place behind the last one that gets a response in any case.
+    loud_end: usize,
+}
+
+/// What is counted of a FIFO, while somebody looks at its entries.
+pub(crate) struct Remaining<'f> {
+    head: &'f mut usize,
+    bytes: &'f mut usize,
+    loud: &'f mut usize,
+}
+
+impl Remaining<'_> {
+    /// Takes these, which are the first ones, as answered; whether any that are left get a response in any case.
+    pub(crate) fn take_out(&mut self, answered: &[Entry]) -> bool {
+        *self.head += answered.len();
+        *self.bytes -= answered.iter().map(|entry| entry.len as usize).sum::<usize>();
+        *self.loud -= answered.iter().filter(|entry| !entry.is_quiet).count();
+        *self.loud > 0
+    }
 }
 
 impl InFlight {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, entry: Entry) {
-        if entry.opcode.is_quiet() {
-            self.quiet_run += 1;
-        } else {
-            self.loud += 1;
-            self.quiet_run = 0;
+        if self.entries.len() == self.entries.capacity() {
+            self.make_room();
         }
         self.bytes += entry.len as usize;
-        self.fifo.push_back(entry);
+        self.entries.push(entry);
+        if !entry.is_quiet {
+            self.loud += 1;
+            self.loud_end = self.entries.len();
+        }
+    }
+
+    /// Forgets those that had their outcome, where they are many; else the list is to grow.
+    #[cold]
+    fn make_room(&mut self) {
+        if self.head >= self.entries.len() / 2 {
+            self.entries.drain(..self.head);
+            self.loud_end = self.loud_end.saturating_sub(self.head);
+            self.head = 0;
+        }
+    }
+
+    /// Gives the memory of the list back, where it is empty.
+    pub(crate) fn give_memory(&mut self, pool: &mut Pool) {
+        if self.is_empty() {
+            pool.give_list(std::mem::take(self).entries);
+        }
+    }
+
+    /// Takes memory that another list had, where it has none.
+    pub(crate) fn take_memory(&mut self, pool: &mut Pool) {
+        if self.entries.capacity() == 0 {
+            self.entries = pool.take_list();
+        }
     }
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.fifo.is_empty()
+        self.head == self.entries.len()
     }
 
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.fifo.len()
+        self.under_way().len()
+    }
+
+    #[inline]
+    fn under_way(&self) -> &[Entry] {
+        self.entries.get(self.head..).unwrap_or_default()
     }
 
     /// Requests that get a response in any case.
@@ -79,12 +140,12 @@ impl InFlight {
     /// Quiet requests behind the last one that gets a response.
     #[inline]
     pub(crate) fn quiet_run(&self) -> usize {
-        self.quiet_run
+        self.entries.len() - self.loud_end.max(self.head)
     }
 
     #[inline]
     pub(crate) fn front(&self) -> Option<&Entry> {
-        self.fifo.front()
+        self.entries.get(self.head)
     }
 
     /// Looks for the request that a response with this opaque answers. Only quiet ones may stand before it, and of the
@@ -92,14 +153,14 @@ impl InFlight {
     #[inline]
     pub(crate) fn find(&self, opaque: u32, unsent: usize) -> Match {
         let mut bytes = self.bytes;
-        for (silent, entry) in self.fifo.iter().enumerate() {
+        for (silent, entry) in self.under_way().iter().enumerate() {
             if bytes <= unsent {
                 break;
             }
             if entry.opaque == opaque {
                 return Match::Entry { silent };
             }
-            if !entry.opcode.is_quiet() {
+            if !entry.is_quiet {
                 break;
             }
             bytes -= entry.len as usize;
@@ -107,34 +168,48 @@ impl InFlight {
         Match::None
     }
 
-    /// Takes out the first entry, where it is the one that a response with this header answers.
+    /// Takes out the first entry, where it is the one that a response with this opaque and opcode answers.
     #[inline(always)]
-    pub(crate) fn pop_answered(&mut self, header: &ResponseHeader) -> bool {
-        let is_it = self.fifo.front().is_some_and(|entry| {
-            entry.opaque == header.opaque && entry.opcode == header.opcode && entry.origin != Origin::Internal
-        });
-        is_it && self.pop().is_some()
+    pub(crate) fn pop_answered(&mut self, opaque: u32, opcode: Opcode) -> Option<Entry> {
+        let &entry = self.front()?;
+        if entry.opaque != opaque || entry.opcode != opcode {
+            return None;
+        }
+        self.take_out(&entry);
+        Some(entry)
+    }
+
+    /// Those under way, and what is to be told of those that had their outcome.
+    #[inline]
+    pub(crate) fn parts(&mut self) -> (&[Entry], Remaining<'_>) {
+        let Self { entries, head, bytes, loud, .. } = self;
+        (entries.get(*head..).unwrap_or_default(), Remaining { head, bytes, loud })
     }
 
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<Entry> {
-        let entry = self.fifo.pop_front()?;
+        let entry = *self.front()?;
+        self.take_out(&entry);
+        Some(entry)
+    }
+
+    /// Takes out the first entry, which this is.
+    #[inline(always)]
+    fn take_out(&mut self, entry: &Entry) {
+        self.head += 1;
         self.bytes -= entry.len as usize;
-        if entry.opcode.is_quiet() {
-            // With no loud request in between, those before the end are the run itself.
-            self.quiet_run = self.quiet_run.min(self.fifo.len());
-        } else {
+        if !entry.is_quiet {
             self.loud -= 1;
         }
-        if self.fifo.is_empty() && self.fifo.capacity() > KEPT_CAPACITY {
-            self.fifo = VecDeque::new();
+        if self.head == self.entries.len() {
+            self.entries.clear();
+            (self.head, self.loud_end) = (0, 0);
         }
-        Some(entry)
     }
 
     /// Takes the outcome of the first entry as told.
     pub(crate) fn disown_front(&mut self) {
-        if let Some(entry) = self.fifo.front_mut() {
+        if let Some(entry) = self.entries.get_mut(self.head) {
             entry.origin = Origin::Internal;
         }
     }
@@ -142,7 +217,7 @@ impl InFlight {
     /// How many of the last entries lie wholly in the last `bytes` bytes of the stream, and their length together.
     pub(crate) fn unsent(&self, bytes: usize) -> (usize, usize) {
         let (mut count, mut total) = (0, 0);
-        for entry in self.fifo.iter().rev() {
+        for entry in self.under_way().iter().rev() {
             let longer = total + entry.len as usize;
             if longer > bytes {
                 break;
@@ -156,17 +231,18 @@ impl InFlight {
     /// it. From both ends, as those who give up do so in order.
     pub(crate) fn find_unsent(&self, opaque: u32, unsent: usize) -> Option<(usize, usize)> {
         let is_it = |entry: &Entry| entry.opaque == opaque && entry.origin != Origin::Internal;
-        let (mut first, mut last) = (0, self.fifo.len());
+        let under_way = self.under_way();
+        let (mut first, mut last) = (0, under_way.len());
         let (mut ahead, mut behind) = (self.bytes, 0);
         while first < last {
-            let entry = self.fifo.get(first)?;
+            let entry = under_way.get(first)?;
             let rest = ahead - entry.len as usize;
             if is_it(entry) {
                 return (ahead <= unsent).then_some((first, rest));
             }
             (first, ahead) = (first + 1, rest);
             last -= 1;
-            let entry = self.fifo.get(last)?;
+            let entry = under_way.get(last)?;
             let longer = behind + entry.len as usize;
             if longer > unsent {
                 return None;
@@ -179,40 +255,45 @@ impl InFlight {
         None
     }
 
-    /// Takes out the entry at this place.
+    /// Takes out the entry at this place; the shorter side moves.
     pub(crate) fn remove(&mut self, at: usize) -> Option<Entry> {
-        let run = self.fifo.len() - self.quiet_run;
-        let entry = self.fifo.remove(at)?;
-        self.bytes -= entry.len as usize;
-        if !entry.opcode.is_quiet() {
-            self.loud -= 1;
+        let entry = *self.under_way().get(at)?;
+        let place = self.head + at;
+        let was_last_loud = self.loud_end == place + 1;
+        if at < self.under_way().len() / 2 {
+            self.entries.copy_within(self.head..place, self.head + 1);
+            self.loud_end += usize::from((self.head + 1..=place).contains(&self.loud_end));
+            self.head += 1;
+        } else {
+            self.entries.remove(place);
+            self.loud_end -= usize::from(self.loud_end > place);
         }
-        if at + 1 >= run {
-            self.count_quiet_run();
+        self.bytes -= entry.len as usize;
+        self.loud -= usize::from(!entry.is_quiet);
+        if was_last_loud {
+            self.find_loud_end();
         }
         Some(entry)
     }
 
     /// The last `count` entries, the last one first.
     pub(crate) fn last(&self, count: usize) -> impl Iterator<Item = &Entry> {
-        self.fifo.iter().rev().take(count)
+        self.under_way().iter().rev().take(count)
     }
 
     /// Takes out the last `count` entries, in order.
-    pub(crate) fn split_tail(&mut self, count: usize) -> VecDeque<Entry> {
-        let tail = self.fifo.split_off(self.fifo.len().saturating_sub(count));
-        self.recount();
+    pub(crate) fn split_tail(&mut self, count: usize) -> Vec<Entry> {
+        let at = self.entries.len() - count.min(self.under_way().len());
+        let tail = self.entries.split_off(at);
+        self.bytes -= tail.iter().map(|entry| entry.len as usize).sum::<usize>();
+        self.loud -= tail.iter().filter(|entry| !entry.is_quiet).count();
+        self.find_loud_end();
         tail
     }
 
-    fn recount(&mut self) {
-        self.bytes = self.fifo.iter().map(|entry| entry.len as usize).sum();
-        self.loud = self.fifo.iter().filter(|entry| !entry.opcode.is_quiet()).count();
-        self.count_quiet_run();
-    }
-
-    fn count_quiet_run(&mut self) {
-        self.quiet_run = self.fifo.iter().rev().take_while(|entry| entry.opcode.is_quiet()).count();
+    fn find_loud_end(&mut self) {
+        let last = self.under_way().iter().rposition(|entry| !entry.is_quiet);
+        self.loud_end = last.map_or(0, |last| self.head + last + 1);
     }
 }
 
@@ -221,7 +302,7 @@ mod tests {
     use super::*;
 
     fn entry(opaque: u32, opcode: Opcode) -> Entry {
-        Entry { opaque, len: 24 + opaque % 3, opcode, origin: Origin::Key }
+        Entry::new(opaque, 24 + opaque % 3, opcode, Origin::Key)
     }
 
     #[test]
@@ -241,7 +322,7 @@ mod tests {
     fn what_is_not_sent_is_not_answered() {
         let mut fifo = InFlight::default();
         for (opaque, opcode) in [(1, Opcode::GETQ), (2, Opcode::GETQ), (3, Opcode::NOOP)] {
-            fifo.push(Entry { opaque, len: 30, opcode, origin: Origin::Key });
+            fifo.push(Entry::new(opaque, 30, opcode, Origin::Key));
         }
         assert_eq!(fifo.find(3, 29), Match::Entry { silent: 2 }, "one byte of it is sent");
         assert_eq!(fifo.find(3, 30), Match::None);
@@ -274,7 +355,7 @@ mod tests {
         let mut fifo = InFlight::default();
         let opcodes = [Opcode::GETQ, Opcode::GET, Opcode::GETQ, Opcode::NOOP, Opcode::SETQ, Opcode::SETQ];
         for (opaque, opcode) in (0..).zip(opcodes) {
-            fifo.push(Entry { opaque, len: 10 + opaque, opcode, origin: Origin::Key });
+            fifo.push(Entry::new(opaque, 10 + opaque, opcode, Origin::Key));
         }
         // Lengths 10 to 15; the last four have 54 bytes.
         for (opaque, expected) in
@@ -302,7 +383,7 @@ mod tests {
     fn a_packet_that_is_sent_in_part_is_not_unsent() {
         let mut fifo = InFlight::default();
         for opaque in 0..3 {
-            fifo.push(Entry { opaque, len: 10, opcode: Opcode::GET, origin: Origin::Key });
+            fifo.push(Entry::new(opaque, 10, Opcode::GET, Origin::Key));
         }
         assert_eq!(fifo.unsent(30), (3, 30));
         assert_eq!(fifo.unsent(29), (2, 20));

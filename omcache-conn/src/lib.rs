@@ -54,9 +54,9 @@ mod instant;
 mod server;
 mod shared;
 
-pub use cluster::{Cluster, Interest, LoneAnswer, Target, Transmit};
+pub use cluster::{Cluster, Interest, LoneAnswer, Submitted, Target, Transmit};
 pub use config::Config;
-pub use connection::{ConnectionId, Health, ServerStatus};
+pub use connection::{Answers, ConnectionId, Health, ServerStatus};
 pub use error::{Failure, ProtocolError, SubmitError};
 pub use event::{Action, Event, LookupId, Outcome, Response, ServerChange, ServerEvent, Settled};
 pub use instant::Instant;

@@ -7,7 +7,7 @@ use std::ptr;
 use omcache::Bytes;
 use omcache::driver::Level;
 use omcache::driver::conn::{Event, Outcome, Response};
-use omcache::driver::proto::binary::{Opcode, Status};
+use omcache::driver::proto::binary::{Opcode, ResponsePacket, Status};
 
 use crate::handle::Handle;
 use crate::op::Op;
@@ -75,13 +75,21 @@ pub(crate) fn bare_value(status: c_int) -> omcache_value_t {
     }
 }
 
-#[inline(always)]
 pub(crate) fn value_of(response: &Response<'_>) -> omcache_value_t {
-    let header = response.header();
-    if header.status != Status::SUCCESS || !header.opcode.is_get_family() {
-        return other_value_of(response);
-    }
     let packet = response.packet();
+    if is_got(&packet) { got(&packet) } else { other_value_of(packet) }
+}
+
+/// Whether it is a value that was read.
+#[inline(always)]
+fn is_got(packet: &ResponsePacket<'_>) -> bool {
+    // What a batch asks for comes first, as it costs less than to look for all of its family.
+    packet.status == Status::SUCCESS && (packet.opcode == Opcode::GETKQ || packet.opcode.is_get_family())
+}
+
+/// A value that was read.
+#[inline(always)]
+fn got(packet: &ResponsePacket<'_>) -> omcache_value_t {
     omcache_value_t {
         status: ret::OK,
         key: packet.key.as_ptr(),
@@ -94,10 +102,9 @@ pub(crate) fn value_of(response: &Response<'_>) -> omcache_value_t {
     }
 }
 
-/// As [`value_of`], of what has no value that was read.
+/// Any other answer.
 #[inline(never)]
-fn other_value_of(response: &Response<'_>) -> omcache_value_t {
-    let packet = response.packet();
+fn other_value_of(packet: ResponsePacket<'_>) -> omcache_value_t {
     let end_of_stat = packet.opcode == Opcode::STAT && packet.key.is_empty() && packet.value.is_empty();
     omcache_value_t {
         status: ret::of_status(packet.status),
@@ -184,29 +191,46 @@ impl Handle {
 
     /// Takes the responses that this call waits for, as long as each is one that nobody but the call is to be told of. What
     /// is left is for [`Handle::take_event`].
+    #[inline(never)]
     pub(crate) fn take_plain(&mut self, op: &mut Op) {
         let tells = self.response_callback.is_some() || self.log.wants(Level::Debug);
         let [active] = self.active.as_mut_slice() else { return };
-        if tells || !op.awaits(active.first) || !active.backlog.is_empty() {
+        if tells || !op.awaits(active.first) || !active.backlog.is_empty() || op.stored >= op.capacity {
             return;
         }
-        let mut refusal = None;
-        if op.stored < op.capacity {
-            self.driver.cluster.take_responses(|response| {
-                if !active.contains(response.opaque()) {
-                    return true;
+        let (first, count) = (active.first, active.count);
+        let (values, capacity) = (op.values, op.capacity);
+        let (mut stored, mut refusal) = (op.stored, None);
+        while let Some(mut answers) = self.driver.cluster.answers() {
+            while stored < capacity
+                && let Some(answer) = answers.next()
+            {
+                if answer.opaque.wrapping_sub(first) as usize >= count {
+                    continue;
                 }
-                active.outstanding = active.outstanding.saturating_sub(1);
-                let value = value_of(&response);
+                // SAFETY: the program gave room for `capacity` values, and `stored` is less.
+                let place = unsafe { values.add(stored) };
+                stored += 1;
+                if is_got(&answer) {
+                    // SAFETY: as above.
+                    unsafe { place.write(got(&answer)) };
+                    continue;
+                }
+                let (opcode, status) = (answer.opcode, answer.status);
+                let value = other_value_of(answer);
+                // SAFETY: as above.
+                unsafe { place.write(value) };
                 if value.status == ret::FAIL {
-                    refusal = Some((response.header().opcode, response.header().status));
+                    refusal = Some((opcode, status));
+                    break;
                 }
-                // SAFETY: the program gave room for `capacity` values.
-                unsafe { op.values.add(op.stored).write(value) };
-                op.stored += 1;
-                refusal.is_none() && op.stored < op.capacity
-            });
+            }
+            if stored == capacity || refusal.is_some() {
+                break;
+            }
         }
+        active.outstanding = active.outstanding.saturating_sub(stored - op.stored);
+        op.stored = stored;
         if let Some((opcode, status)) = refusal {
             self.note_refusal(opcode, status);
         }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ffi::{CString, c_int, c_void};
 use std::time::Duration;
 
-use omcache::driver::conn::{Config, Instant, Target};
+use omcache::driver::conn::{Config, Instant, SubmitError, Target};
 use omcache::driver::proto::binary::{Opcode, RequestPacket};
 use omcache::driver::{Driver, Level, Waited};
 
@@ -171,7 +171,34 @@ impl Handle {
     fn submit(&mut self, op: &mut Op) {
         let count = op.request_count;
         op.first = self.driver.cluster.last_opaque().wrapping_add(1);
-        let (mut accepted, mut at, mut end) = (0, 0, count);
+        let (accepted, refusal) = match op.keys {
+            Some(keys) => self.submit_keys(op, keys),
+            None => self.submit_requests(op),
+        };
+        op.request_count = accepted;
+        if accepted == 0 {
+            op.stored = 0;
+            op.end(if count == 0 { ret::OK } else { refusal });
+            return;
+        }
+        let active = Active::new(op.first, accepted, self.frames.len().saturating_sub(1));
+        if op.timeout == 0 {
+            if op.resumable {
+                self.active.push(active);
+            }
+            self.driver.step(op.now);
+            op.stored = 0;
+            op.end(ret::BUFFERED);
+            return;
+        }
+        self.driver.cluster.settle_quiet();
+        self.active.push(active);
+        op.phase = Phase::Exchange;
+    }
+
+    /// Submits the program's requests; how many were accepted is returned, and why the last one of the others was not.
+    fn submit_requests(&mut self, op: &mut Op) -> (usize, c_int) {
+        let (mut accepted, mut at, mut end) = (0, 0, op.request_count);
         let mut refusal = ret::OK;
         while at < end {
             // SAFETY: `at` is less than the count of requests that the program gave with the pointer.
@@ -192,25 +219,7 @@ impl Handle {
                 }
             }
         }
-        op.request_count = accepted;
-        if accepted == 0 {
-            op.stored = 0;
-            op.end(if count == 0 { ret::OK } else { refusal });
-            return;
-        }
-        let active = Active::new(op.first, accepted, self.frames.len().saturating_sub(1));
-        if op.timeout == 0 {
-            if op.resumable {
-                self.active.push(active);
-            }
-            self.driver.step(op.now);
-            op.stored = 0;
-            op.end(ret::BUFFERED);
-            return;
-        }
-        self.driver.cluster.settle_quiet();
-        self.active.push(active);
-        op.phase = Phase::Exchange;
+        (accepted, refusal)
     }
 
     fn submit_one(&mut self, request: &mut omcache_req_t) -> Result<(), c_int> {
@@ -249,13 +258,17 @@ impl Handle {
                 }
                 Ok(())
             }
-            Err(error) => {
-                let code = ret::of_refusal(&error);
-                let cause = if code == ret::NO_SERVERS { self.cause(None) } else { String::new() };
-                self.note_error(code, &format_args!("{error}{cause}"));
-                Err(code)
-            }
+            Err(error) => Err(self.note_submit_error(&error)),
         }
+    }
+
+    /// Notes why a request was not queued; its return code.
+    #[cold]
+    pub(crate) fn note_submit_error(&mut self, error: &SubmitError) -> c_int {
+        let code = ret::of_refusal(error);
+        let cause = if code == ret::NO_SERVERS { self.cause(None) } else { String::new() };
+        self.note_error(code, &format_args!("{error}{cause}"));
+        code
     }
 
     /// Goes on where no event is left: the call is answered, or its time is over, or it waits.

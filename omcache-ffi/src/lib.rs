@@ -22,6 +22,7 @@ mod handle;
 mod io;
 mod log;
 mod lone;
+mod many;
 mod op;
 mod ret;
 mod server;

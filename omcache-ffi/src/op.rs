@@ -50,6 +50,15 @@ pub(crate) struct Op {
     pub(crate) resumable: bool,
     /// Whether the call only delivers log lines.
     pub(crate) idle: bool,
+    /// Keys whose requests are made as they are submitted.
+    pub(crate) keys: Option<Keys>,
+}
+
+/// The keys of a call on many, as many as it has requests.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Keys {
+    pub(crate) keys: *const *const u8,
+    pub(crate) lens: *const usize,
 }
 
 impl Op {
@@ -71,6 +80,7 @@ impl Op {
             over: false,
             resumable: false,
             idle: false,
+            keys: None,
         }
     }
 

@@ -8,7 +8,7 @@ use core::fmt;
 use crate::distribution::{Distribution, Named, Placed, Placement, check_count};
 use crate::error::BuildError;
 use crate::fingerprint;
-use crate::hash::one_at_a_time;
+use crate::hash::{one_at_a_time, one_at_a_time_of_four};
 use crate::server::Server;
 use crate::walk::{Course, Walk};
 
@@ -89,6 +89,45 @@ impl Continuum {
             return Some(ring.server(one_at_a_time(key)));
         }
         self.server_of_other(key)
+    }
+
+    /// The [`server`](Self::server) of each of `count` keys, in order: `each` gets the key's number and the server's index.
+    /// It costs less than one after the other. Without servers nothing is told.
+    ///
+    /// ```
+    /// use omcache_hash::{Continuum, Named, Server};
+    ///
+    /// let servers = [Server::new("a", "1"), Server::new("b", "1"), Server::new("c", "1")];
+    /// let continuum = Continuum::new(&Named::Ketama, &servers)?;
+    /// let keys: [&[u8]; 3] = [b"one", b"two", b"three"];
+    /// continuum.for_each_server(keys.len(), |at| keys[at], |at, server| {
+    ///     assert_eq!(continuum.server(keys[at]), Some(server));
+    /// });
+    /// # Ok::<(), omcache_hash::BuildError>(())
+    /// ```
+    #[inline(always)]
+    pub fn for_each_server<'k>(
+        &self,
+        count: usize,
+        key: impl Fn(usize) -> &'k [u8],
+        mut each: impl FnMut(usize, usize),
+    ) {
+        let mut at = 0;
+        if let Kind::Named(Placed::OneAtATime(ring)) = &self.placement {
+            while count - at >= 4 {
+                let hashes = one_at_a_time_of_four([key(at), key(at + 1), key(at + 2), key(at + 3)]);
+                for hash in hashes {
+                    each(at, ring.server(hash));
+                    at += 1;
+                }
+            }
+        }
+        while at < count {
+            if let Some(server) = self.server(key(at)) {
+                each(at, server);
+            }
+            at += 1;
+        }
     }
 
     fn server_of_other(&self, key: &[u8]) -> Option<usize> {

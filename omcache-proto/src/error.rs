@@ -120,7 +120,8 @@ impl core::fmt::Display for Of {
     }
 }
 
-/// Why a packet can't be written: a part does not fit the header's field for its length.
+/// Why a packet can't be written: a part does not fit the header's field for its length, or the packet not the space
+/// that was given for it.
 ///
 /// Nothing has been written where this is returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -143,5 +144,13 @@ pub enum EncodeError {
     BodyTooLong {
         /// Length of the body, in bytes.
         len: usize,
+    },
+    /// The space for the packet has another length than the packet.
+    #[error("the packet has {needed} bytes, the space for it has {given}")]
+    WrongSpace {
+        /// Length of the packet, in bytes.
+        needed: usize,
+        /// Length of the space, in bytes.
+        given: usize,
     },
 }

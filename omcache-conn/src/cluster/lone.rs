@@ -62,7 +62,11 @@ impl Cluster {
         let (key, len) = (request.key()?, request.encoded_len_binary());
         let lone = self.place_lone(now, target, key.as_bytes(), request.opcode(), len)?;
         // Where it can't be encoded nothing is written.
-        request.encode_binary(lone.opaque, self.lone.outgoing.append(&mut self.shared.pool)).ok()?;
+        let space = self.lone.outgoing.append(len, &mut self.shared.pool);
+        if request.write_binary(lone.opaque, space).is_err() {
+            self.lone.outgoing.retract(len);
+            return None;
+        }
         Some(self.number(lone))
     }
 
@@ -187,9 +191,8 @@ impl Cluster {
         std::mem::swap(&mut connection.outgoing, &mut buffers.outgoing);
         std::mem::swap(&mut connection.incoming, &mut buffers.incoming);
         let len = connection.outgoing.len();
-        let entry =
-            Entry { opaque, len: u32::try_from(len).unwrap_or(u32::MAX), opcode, origin: Origin::Key };
-        connection.in_flight.push(entry);
+        let packet_len = u32::try_from(len).unwrap_or(u32::MAX);
+        connection.in_flight.push(Entry::new(opaque, packet_len, opcode, Origin::Key));
         self.wake(slot);
         self.activate(slot);
         if let Some(sent) = sent {

@@ -3,6 +3,7 @@
 mod input;
 mod list;
 mod lone;
+mod many;
 mod output;
 mod route;
 mod withdraw;
@@ -23,7 +24,9 @@ use crate::server::Server;
 use crate::shared::Shared;
 
 use lone::LoneBuffers;
+use many::Chains;
 pub use lone::{Lone, LoneAnswer};
+pub use many::Submitted;
 pub use output::{Interest, Transmit};
 
 /// Quiet requests in a row after which a NOOP is sent, so that what waits to be settled stays bounded.
@@ -60,6 +63,7 @@ pub struct Cluster {
     /// One that was read to the end, but whose buffer the last response borrowed.
     unsettled: Option<ConnectionId>,
     lone: LoneBuffers,
+    chains: Chains,
     /// No timer fires before this moment.
     next_timer: Instant,
     /// The index of the server that took the last request.
@@ -92,6 +96,7 @@ impl Cluster {
             readable: Vec::new(),
             unsettled: None,
             lone: LoneBuffers::default(),
+            chains: Chains::default(),
             next_timer: Instant::FAR_FUTURE,
             last_server: 0,
         }
@@ -138,7 +143,7 @@ impl Cluster {
         let key = request.key();
         let slot = self.place(target, key.as_ref().map(|key| key.as_bytes()))?;
         let len = request.encoded_len_binary();
-        self.enqueue(slot, target, request.opcode(), len, |opaque, out| request.encode_binary(opaque, out))
+        self.enqueue(slot, target, request.opcode(), len, |opaque, space| request.write_binary(opaque, space))
     }
 
     /// Queues a request that is given as the binary protocol carries it. Its opaque is ignored and a new one returned.
@@ -148,8 +153,8 @@ impl Cluster {
     #[inline]
     pub fn submit_packet(&mut self, target: Target, packet: &RequestPacket<'_>) -> Result<u32, SubmitError> {
         let slot = self.place(target, Some(packet.key).filter(|key| !key.is_empty()))?;
-        self.enqueue(slot, target, packet.opcode, packet.encoded_len(), |opaque, out| {
-            RequestPacket { opaque, ..*packet }.encode(out)
+        self.enqueue(slot, target, packet.opcode, packet.encoded_len(), |opaque, space| {
+            RequestPacket { opaque, ..*packet }.write(space)
         })
     }
 
@@ -160,7 +165,7 @@ impl Cluster {
         target: Target,
         opcode: Opcode,
         len: usize,
-        encode: impl FnOnce(u32, &mut bytes::BytesMut) -> Result<(), EncodeError>,
+        write: impl FnOnce(u32, &mut [u8]) -> Result<(), EncodeError>,
     ) -> Result<u32, SubmitError> {
         let Self { connections, shared, woken, starting, active, order, .. } = self;
         let Some(Some(connection)) = connections.get_mut(slot.index()) else {
@@ -173,11 +178,19 @@ impl Cluster {
             return Err(SubmitError::SendBufferFull { server, needed: len, queued, limit });
         }
         let opaque = shared.opaque.wrapping_add(1);
-        encode(opaque, connection.outgoing.append(&mut shared.pool))?;
+        if let Err(error) = write(opaque, connection.outgoing.append(len, &mut shared.pool)) {
+            connection.outgoing.retract(len);
+            return Err(error.into());
+        }
         shared.opaque = opaque;
+        if connection.active_at == usize::MAX {
+            connection.in_flight.take_memory(&mut shared.pool);
+            connection.active_at = active.len();
+            active.push(slot);
+        }
         let origin = if target == Target::Key { Origin::Key } else { Origin::Server };
         let len = u32::try_from(len).unwrap_or(u32::MAX);
-        connection.in_flight.push(Entry { opaque, len, opcode, origin });
+        connection.in_flight.push(Entry::new(opaque, len, opcode, origin));
         if connection.in_flight.quiet_run() >= MAX_QUIET_RUN {
             connection.settle_quiet(shared);
         }
@@ -191,10 +204,6 @@ impl Cluster {
         } else if !connection.woken {
             connection.woken = true;
             woken.push(slot);
-        }
-        if connection.active_at == usize::MAX {
-            connection.active_at = active.len();
-            active.push(slot);
         }
         Ok(opaque)
     }
@@ -306,6 +315,7 @@ impl Cluster {
         if let Some(Some(connection)) = self.connections.get_mut(slot.index())
             && connection.active_at == usize::MAX
         {
+            connection.in_flight.take_memory(&mut self.shared.pool);
             connection.active_at = self.active.len();
             self.active.push(slot);
         }
@@ -317,6 +327,7 @@ impl Cluster {
         if at >= self.active.len() {
             return;
         }
+        connection.in_flight.give_memory(&mut self.shared.pool);
         self.active.swap_remove(at);
         if let Some(&moved) = self.active.get(at)
             && let Some(Some(connection)) = self.connections.get_mut(moved.index())

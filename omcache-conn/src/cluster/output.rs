@@ -3,7 +3,7 @@
 use omcache_proto::binary::ResponseHeader;
 
 use super::Cluster;
-use crate::connection::{ConnectionId, Follow, Message, State};
+use crate::connection::{Answers, ConnectionId, Follow, Message, State};
 use crate::error::Failure;
 use crate::event::{Action, Event, Outcome, Response, ServerChange, Settled};
 use crate::in_flight::Origin;
@@ -151,29 +151,58 @@ impl Cluster {
 
     /// Hands out the events that come next as long as they are responses to the requests that are next in order, as all are
     /// where nothing is amiss, and `each` returns true. [`Cluster::poll_event`] has the rest. It costs less for each.
-    #[inline]
+    #[inline(always)]
     pub fn take_responses(&mut self, mut each: impl FnMut(Response<'_>) -> bool) {
-        while self.shared.events.is_empty() {
-            if let Some(slot) = self.unsettled.take() {
-                self.settle(slot);
-            }
-            let Some(&slot) = self.readable.last() else { return };
+        while let Some(slot) = self.next_readable() {
             let Some(Some(connection)) = self.connections.get_mut(slot.index()) else { return };
             let (server, limit) = (connection.index.unwrap_or_default(), self.shared.config.receive_limit);
             let goes_on = connection.take_in_order(limit, |incoming, header, start| {
                 each(Response { server, header, start, incoming })
             });
-            if goes_on.is_none() || !connection.incoming.pending().is_empty() {
-                return;
-            }
-            // Nothing is left to decode; the buffer is given back once the last response is done with.
-            connection.unread = false;
-            self.readable.pop();
-            self.unsettled = Some(slot);
-            if goes_on == Some(false) {
+            if !self.read_in_order(slot, goes_on) {
                 return;
             }
         }
+    }
+
+    /// As [`Cluster::take_responses`], for those who only look at what was answered: one connection's, and at a later call
+    /// the next one's. It costs still less.
+    #[inline]
+    pub fn answers(&mut self) -> Option<Answers<'_>> {
+        let slot = loop {
+            let slot = self.next_readable()?;
+            if !self.read_in_order(slot, Some(true)) {
+                break slot;
+            }
+        };
+        let limit = self.shared.config.receive_limit;
+        self.connections.get_mut(slot.index())?.as_mut()?.answers(limit)
+    }
+
+    /// The connection to be read from next, where no other event comes first.
+    #[inline]
+    fn next_readable(&mut self) -> Option<ConnectionId> {
+        if !self.shared.events.is_empty() {
+            return None;
+        }
+        if let Some(slot) = self.unsettled.take() {
+            self.settle(slot);
+        }
+        self.readable.last().copied()
+    }
+
+    /// Notes what was read from a connection; whether to go on with the next one.
+    #[inline]
+    fn read_in_order(&mut self, slot: ConnectionId, goes_on: Option<bool>) -> bool {
+        let Some(Some(connection)) = self.connections.get_mut(slot.index()) else { return false };
+        if goes_on.is_none() || !connection.incoming.pending().is_empty() {
+            return false;
+        }
+        // Nothing is left to decode; the buffer is given back once the last response is done with.
+        connection.unread = false;
+        self.readable.pop();
+        self.unsettled = Some(slot);
+        goes_on == Some(true)
     }
 
     /// Hands out the events that come next as long as they are that a quiet request was passed over in silence: the request's

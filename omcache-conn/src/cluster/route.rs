@@ -1,7 +1,5 @@
 //! Which server takes a request: the key's own, or the next live one in ring order.
 
-use std::collections::VecDeque;
-
 use bytes::BytesMut;
 use omcache_proto::binary::{Decoded, HEADER_LEN, RequestHeader};
 
@@ -41,7 +39,7 @@ impl Cluster {
     }
 
     #[inline]
-    fn takes_keys(&self, slot: ConnectionId) -> bool {
+    pub(super) fn takes_keys(&self, slot: ConnectionId) -> bool {
         self.connection(slot).is_some_and(|connection| !connection.down)
     }
 
@@ -74,7 +72,7 @@ impl Cluster {
     pub(super) fn reroute(
         &mut self,
         from: ConnectionId,
-        (entries, mut packets): (VecDeque<Entry>, BytesMut),
+        (entries, mut packets): (Vec<Entry>, BytesMut),
         retry: bool,
         failure: &Failure,
     ) {
@@ -84,7 +82,7 @@ impl Cluster {
             let refused = match entry.origin {
                 Origin::Key => match self.requeue(from, entry, &packet, retry) {
                     Ok(slot) => {
-                        if entry.opcode.is_quiet() && quiet.last() != Some(&slot) {
+                        if entry.is_quiet() && quiet.last() != Some(&slot) {
                             quiet.push(slot);
                         }
                         continue;
@@ -123,7 +121,7 @@ impl Cluster {
         if packet.len() > shared.config.send_limit.saturating_sub(connection.outgoing.len()) {
             return Err(Failure::SendBufferFull);
         }
-        connection.outgoing.append(&mut shared.pool).extend_from_slice(packet);
+        connection.outgoing.extend(packet, &mut shared.pool);
         connection.in_flight.push(entry);
         if connection.in_flight.quiet_run() >= MAX_QUIET_RUN {
             connection.settle_quiet(shared);

@@ -37,7 +37,7 @@ impl Cluster {
                     not_sent(entry.opaque);
                     continue;
                 }
-                connection.outgoing.append(&mut shared.pool).extend_from_slice(&packet);
+                connection.outgoing.extend(&packet, &mut shared.pool);
                 connection.in_flight.push(entry);
             }
             self.taken_back(slot);

@@ -5,7 +5,7 @@ use omcache_proto::binary::{Decoded, HEADER_LEN, Opcode, ResponseHeader, Status}
 use super::{Connection, State};
 use crate::buffer::Incoming;
 use crate::error::ProtocolError;
-use crate::in_flight::{Entry, Match};
+use crate::in_flight::{Entry, Match, Origin};
 use crate::shared::Shared;
 
 /// What the bytes received so far amount to.
@@ -26,6 +26,12 @@ pub(crate) enum Message {
 }
 
 impl Connection {
+    /// Whether responses may be taken by the shortest way: all requests are sent, and none is answered in part.
+    #[inline(always)]
+    pub(super) fn is_plain(&self) -> bool {
+        self.state == State::Ready && self.matched.is_none() && self.outgoing.is_empty()
+    }
+
     /// The common case, by the shortest way: whole responses, each to the first request in the FIFO, and all requests sent.
     /// `each` gets the header, and where the response begins; it returns whether to go on. Returned is whether there was one.
     #[inline(always)]
@@ -35,7 +41,7 @@ impl Connection {
         mut each: impl FnMut(&mut Incoming, ResponseHeader, usize) -> bool,
     ) -> Option<bool> {
         let mut goes_on = None;
-        if self.state != State::Ready || self.matched.is_some() || !self.outgoing.is_empty() {
+        if !self.is_plain() {
             return goes_on;
         }
         while goes_on != Some(false) {
@@ -44,12 +50,13 @@ impl Connection {
             let len = header.packet_len();
             let is_whole = len <= pending.len() && len <= receive_limit;
             // Several packets may answer STAT.
-            if !is_whole || header.opcode == Opcode::STAT || !self.in_flight.pop_answered(&header) {
+            if !is_whole || header.opcode == Opcode::STAT {
                 break;
             }
+            let Some(entry) = self.in_flight.pop_answered(header.opaque, header.opcode) else { break };
             let start = self.incoming.position();
             self.incoming.consume(len);
-            goes_on = Some(each(&mut self.incoming, header, start));
+            goes_on = Some(entry.origin == Origin::Internal || each(&mut self.incoming, header, start));
         }
         if goes_on.is_some() && !self.owes() {
             self.waiting_since = None;

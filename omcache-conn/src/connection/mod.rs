@@ -1,10 +1,9 @@
 //! One server's connection: what it owes, and what becomes of its requests.
 
+mod answers;
 mod decode;
 mod handshake;
 mod state;
-
-use std::collections::VecDeque;
 
 use bytes::BytesMut;
 use omcache_proto::binary::{HEADER_LEN, Opcode, ResponseHeader};
@@ -18,6 +17,7 @@ use crate::instant::Instant;
 use crate::server::{Address, Server};
 use crate::shared::{Queued, Shared};
 
+pub use answers::Answers;
 pub(crate) use decode::Message;
 pub(crate) use state::State;
 pub use state::{ConnectionId, Health, ServerStatus};
@@ -206,14 +206,14 @@ impl Connection {
             return false;
         }
         let opaque = shared.internal_opaque();
-        self.outgoing.append(&mut shared.pool).extend_from_slice(&handshake::noop(opaque));
+        self.outgoing.extend(&handshake::noop(opaque), &mut shared.pool);
         let len = HEADER_LEN as u32;
-        self.in_flight.push(Entry { opaque, len, opcode: Opcode::NOOP, origin: Origin::Internal });
+        self.in_flight.push(Entry::new(opaque, len, Opcode::NOOP, Origin::Internal));
         true
     }
 
     /// Takes out what is not sent at all: its entries, and their packets one after the other.
-    pub(crate) fn take_unsent(&mut self) -> (VecDeque<Entry>, BytesMut) {
+    pub(crate) fn take_unsent(&mut self) -> (Vec<Entry>, BytesMut) {
         let (count, len) = self.in_flight.unsent(self.outgoing.len());
         (self.in_flight.split_tail(count), self.outgoing.split_tail(len))
     }
@@ -249,7 +249,7 @@ impl Connection {
         }
         self.outgoing.forget();
         if !packets.is_empty() {
-            self.outgoing.append(&mut shared.pool).extend_from_slice(&packets);
+            self.outgoing.extend(&packets, &mut shared.pool);
         }
         for entry in entries {
             self.in_flight.push(entry);

@@ -3,13 +3,16 @@
 use std::ffi::{c_int, c_uchar};
 use std::ptr;
 
+use omcache::driver::Level;
 use omcache::driver::proto::Request;
 use omcache::driver::proto::binary::{Opcode, TouchExtras};
 
 use super::{Key, Parts, checked_key, expiration_of, on_key};
 use crate::boundary::{key_of, put, with_handle};
+use crate::handle::run;
 use crate::io::omcache_command;
 use crate::lone::Told;
+use crate::op::{Keys, Op};
 use crate::ret;
 use crate::types::{omcache_req_t, omcache_t, omcache_value_t};
 
@@ -112,6 +115,13 @@ unsafe fn read_multi(
     }
     // SAFETY: `at` is less than `key_count`, which the arrays hold.
     let key_at = |at: usize| unsafe { key_of(*keys.add(at), *key_lens.add(at)) };
+    if opcode == Opcode::GETKQ && key_count > 0 {
+        let given = (reqs, req_count, values, value_count);
+        // SAFETY: as the caller promises.
+        if let Some(result) = unsafe { get_keys(mc, Keys { keys, lens: key_lens }, key_count, given, timeout) } {
+            return result;
+        }
+    }
     // All are looked at before anything is written.
     if (0..key_count).any(|at| key_at(at).is_none()) {
         return ret::INVALID;
@@ -144,6 +154,45 @@ unsafe fn read_multi(
     unsafe {
         *req_count = key_count;
         omcache_command(mc, reqs, req_count, values, value_count, timeout)
+    }
+}
+
+/// Gets whose requests are made as they are submitted. None where the program is to be told of each.
+///
+/// # Safety
+/// As `omcache_get_multi`.
+unsafe fn get_keys(
+    mc: *mut omcache_t,
+    keys: Keys,
+    key_count: usize,
+    (reqs, req_count, values, value_count): (*mut omcache_req_t, *mut usize, *mut omcache_value_t, *mut usize),
+    timeout: i32,
+) -> Option<c_int> {
+    let mut tells = false;
+    // SAFETY: a live handle, as the caller promises.
+    let _ = unsafe {
+        with_handle(mc, |handle| {
+            tells = handle.log.wants(Level::Debug);
+            ret::OK
+        })
+    };
+    if tells {
+        return None;
+    }
+    let mut op = Op::new(timeout);
+    (op.submit, op.resumable) = (true, true);
+    (op.requests, op.request_count, op.keys) = (reqs, key_count, Some(keys));
+    // SAFETY: not NULL, and readable and writable as the caller promises; the pointers in `op` are the program's.
+    unsafe {
+        if !values.is_null() {
+            (op.values, op.capacity) = (values, value_count.read());
+        }
+        let result = run(mc, &mut op);
+        if result != ret::INVALID {
+            req_count.write(op.request_count);
+            put(value_count, op.stored);
+        }
+        Some(result)
     }
 }
 

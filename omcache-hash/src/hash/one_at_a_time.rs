@@ -26,6 +26,69 @@ pub fn one_at_a_time_unsigned(key: &[u8]) -> u32 {
     finish(absorb(0, key, u32::from))
 }
 
+/// [`one_at_a_time`] of four keys at once: less work than one after the other, and less waiting, where the processor has
+/// vectors.
+#[inline(always)]
+pub(crate) fn one_at_a_time_of_four(keys: [&[u8]; 4]) -> [u32; 4] {
+    let mut hashes = [0; 4];
+    let [mut first, mut second, mut third, mut fourth] = keys;
+    // What all keys have is absorbed together, sixteen bytes or four at a time.
+    while let (Some((one, rest)), Some((two, rest2)), Some((three, rest3)), Some((four, rest4))) = (
+        first.split_first_chunk::<16>(),
+        second.split_first_chunk::<16>(),
+        third.split_first_chunk::<16>(),
+        fourth.split_first_chunk::<16>(),
+    ) {
+        let pieces = [one, two, three, four];
+        absorb_words(&mut hashes, &[0, 1, 2, 3].map(|at| pieces.map(|piece| word(piece, at))));
+        (first, second, third, fourth) = (rest, rest2, rest3, rest4);
+    }
+    while let (Some((one, rest)), Some((two, rest2)), Some((three, rest3)), Some((four, rest4))) = (
+        first.split_first_chunk::<4>(),
+        second.split_first_chunk::<4>(),
+        third.split_first_chunk::<4>(),
+        fourth.split_first_chunk::<4>(),
+    ) {
+        absorb_words(&mut hashes, &[[one, two, three, four].map(|piece| word(piece, 0))]);
+        (first, second, third, fourth) = (rest, rest2, rest3, rest4);
+    }
+    for (hash, rest) in hashes.iter_mut().zip([first, second, third, fourth]) {
+        if !rest.is_empty() {
+            *hash = absorb_signed(*hash, rest);
+        }
+        *hash = finish(*hash);
+    }
+    hashes
+}
+
+/// The word at this place.
+#[inline(always)]
+fn word(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(bytes.as_chunks::<4>().0.get(at).copied().unwrap_or_default())
+}
+
+/// Four bytes of each of four keys, and the next ones. A lane each, so that it compiles to vector instructions.
+#[inline(never)]
+fn absorb_words(hashes: &mut [u32; 4], words: &[[u32; 4]]) {
+    let mut state = *hashes;
+    for word in words {
+        for shift in [24, 16, 8, 0] {
+            for (hash, four) in state.iter_mut().zip(word) {
+                let byte = ((four << shift).cast_signed() >> 24).cast_unsigned();
+                let sum = hash.wrapping_add(byte);
+                let sum = sum.wrapping_add(sum << 10);
+                *hash = sum ^ (sum >> 6);
+            }
+        }
+    }
+    *hashes = state;
+}
+
+#[inline(never)]
+fn absorb_signed(hash: u32, bytes: &[u8]) -> u32 {
+    absorb(hash, bytes, |byte| i32::from(byte.cast_signed()).cast_unsigned())
+}
+
 /// The state after a prefix, from which many names that begin with it are hashed.
 #[derive(Copy, Clone, Default)]
 pub(crate) struct OneAtATime<const SIGNED: bool>(u32);

@@ -33,7 +33,7 @@ struct Lengths {
     opaque: u32,
 }
 
-#[inline]
+#[inline(always)]
 fn split_body<'a>(
     input: &'a [u8],
     lengths: &Lengths,
@@ -133,7 +133,7 @@ pub fn decode_request(input: &[u8], max_body: usize) -> Result<Decoded<RequestPa
 /// }
 /// # Ok::<(), omcache_proto::DecodeError>(())
 /// ```
-#[inline]
+#[inline(always)]
 pub fn decode_response(input: &[u8], max_body: usize) -> Result<Decoded<ResponsePacket<'_>>, DecodeError> {
     let header = match ResponseHeader::parse(input)? {
         Decoded::Complete { message, .. } => message,

@@ -32,22 +32,71 @@ pub(super) const fn body_len(extras: usize, key: usize, value: usize) -> usize {
     extras.saturating_add(key).saturating_add(value)
 }
 
-/// Appends a packet to `out`, which grows at most once.
-#[inline(always)]
-pub(super) fn write_packet(
-    out: &mut BytesMut,
-    header: &[u8; HEADER_LEN],
-    extras: &[u8],
-    key: &[u8],
-    value: &[u8],
-) {
-    out.reserve(HEADER_LEN.saturating_add(body_len(extras.len(), key.len(), value.len())));
-    out.extend_from_slice(header);
-    // Appending nothing is not free.
-    for part in [extras, key, value] {
-        if !part.is_empty() {
-            out.extend_from_slice(part);
+/// Where a packet is written to.
+pub(super) trait Out {
+    /// Writes the parts one after the other. The extras are an array where their length is known: then header and
+    /// extras are composed in registers.
+    fn write(
+        self,
+        header: &[u8; HEADER_LEN],
+        extras: impl AsRef<[u8]>,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), EncodeError>;
+}
+
+/// Appends; the buffer grows at most once.
+impl Out for &mut BytesMut {
+    #[inline(always)]
+    fn write(
+        self,
+        header: &[u8; HEADER_LEN],
+        extras: impl AsRef<[u8]>,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), EncodeError> {
+        let extras = extras.as_ref();
+        self.reserve(HEADER_LEN.saturating_add(body_len(extras.len(), key.len(), value.len())));
+        self.extend_from_slice(header);
+        // Appending nothing is not free.
+        for part in [extras, key, value] {
+            if !part.is_empty() {
+                self.extend_from_slice(part);
+            }
         }
+        Ok(())
+    }
+}
+
+/// Fills the slice, which must be as long as the packet.
+impl Out for &mut [u8] {
+    #[inline(always)]
+    fn write(
+        self,
+        header: &[u8; HEADER_LEN],
+        extras: impl AsRef<[u8]>,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), EncodeError> {
+        let extras = extras.as_ref();
+        let given = self.len();
+        let wrong = EncodeError::WrongSpace {
+            needed: HEADER_LEN.saturating_add(body_len(extras.len(), key.len(), value.len())),
+            given,
+        };
+        let (place, rest) = self.split_first_chunk_mut::<HEADER_LEN>().ok_or(wrong)?;
+        let (extras_place, rest) = rest.split_at_mut_checked(extras.len()).ok_or(wrong)?;
+        let (key_place, value_place) = rest.split_at_mut_checked(key.len()).ok_or(wrong)?;
+        if value_place.len() != value.len() {
+            return Err(wrong);
+        }
+        *place = *header;
+        extras_place.copy_from_slice(extras);
+        key_place.copy_from_slice(key);
+        if !value.is_empty() {
+            value_place.copy_from_slice(value);
+        }
+        Ok(())
     }
 }
 
@@ -60,15 +109,13 @@ struct Head {
 }
 
 impl Head {
-    /// Appends a packet. The extras' length is known here, so that header and extras are composed
-    /// in registers, stored together, and cost nothing where there are none.
     #[inline(always)]
     fn write<const N: usize>(
         self,
         extras: [u8; N],
         key: &[u8],
         value: &[u8],
-        out: &mut BytesMut,
+        out: impl Out,
     ) -> Result<(), EncodeError> {
         let lengths = Lengths::of(N, key.len(), value.len())?;
         let header = RequestHeader {
@@ -80,23 +127,9 @@ impl Head {
             opaque: self.opaque,
             cas: self.cas,
         };
-        let mut front = [0; HEADER_LEN + MAX_EXTRAS];
-        front[..HEADER_LEN].copy_from_slice(&header.encode());
-        front[HEADER_LEN..HEADER_LEN + N].copy_from_slice(&extras);
-        out.reserve(HEADER_LEN + N + key.len() + value.len());
-        out.extend_from_slice(&front[..HEADER_LEN + N]);
-        // Appending nothing is not free.
-        for part in [key, value] {
-            if !part.is_empty() {
-                out.extend_from_slice(part);
-            }
-        }
-        Ok(())
+        out.write(&header.encode(), extras, key, value)
     }
 }
-
-/// The longest extras that a typed request has, in bytes: those of the counters.
-const MAX_EXTRAS: usize = 20;
 
 impl Request<'_> {
     /// The opcode that carries it, quiet where the request is.
@@ -195,13 +228,39 @@ impl Request<'_> {
         }
     }
 
+    /// Writes its packet, with vbucket 0, to a slice of just its length,
+    /// [`encoded_len_binary`](Self::encoded_len_binary).
+    ///
+    /// # Errors
+    ///
+    /// As [`encode_binary`](Self::encode_binary), and [`EncodeError::WrongSpace`] for a slice of another length.
+    /// Nothing is written then.
+    ///
+    /// ```
+    /// use omcache_proto::{Key, Request};
+    ///
+    /// let request = Request::Get { key: Key::new(b"Hello")?, with_key: false, quiet: false };
+    /// let mut out = vec![0; request.encoded_len_binary()];
+    /// request.write_binary(1, &mut out)?;
+    /// assert_eq!(out, b"\x80\0\0\x05\0\0\0\0\0\0\0\x05\0\0\0\x01\0\0\0\0\0\0\0\0Hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline(always)]
+    pub fn write_binary(&self, opaque: u32, out: &mut [u8]) -> Result<(), EncodeError> {
+        match self {
+            Self::Get { .. } => self.encode_here(opaque, out),
+            Self::Store { .. } => self.encode_here(opaque, out),
+            _ => self.encode_called(opaque, out),
+        }
+    }
+
     #[inline(never)]
-    fn encode_called(&self, opaque: u32, out: &mut BytesMut) -> Result<(), EncodeError> {
+    fn encode_called(&self, opaque: u32, out: impl Out) -> Result<(), EncodeError> {
         self.encode_here(opaque, out)
     }
 
     #[inline(always)]
-    fn encode_here(&self, opaque: u32, out: &mut BytesMut) -> Result<(), EncodeError> {
+    fn encode_here(&self, opaque: u32, out: impl Out) -> Result<(), EncodeError> {
         let head = |cas| Head { opcode: self.opcode(), cas, opaque };
         match *self {
             Self::Get { key, .. } => head(0).write([], key.as_bytes(), &[], out),

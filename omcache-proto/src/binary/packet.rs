@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 
-use super::encode::{Lengths, body_len, write_packet};
+use super::encode::{Lengths, Out, body_len};
 use super::{
     CounterExtras, FlushExtras, HEADER_LEN, Opcode, RequestHeader, StoreExtras, TouchExtras, VerbosityExtras,
 };
@@ -84,9 +84,18 @@ impl<'a> RequestPacket<'a> {
     /// 255, a body over `u32::MAX`. Nothing is written then.
     #[inline(always)]
     pub fn encode(&self, out: &mut BytesMut) -> Result<(), EncodeError> {
-        let header = self.header()?.encode();
-        write_packet(out, &header, self.extras, self.key, self.value);
-        Ok(())
+        out.write(&self.header()?.encode(), self.extras, self.key, self.value)
+    }
+
+    /// Writes the packet to a slice of just its length, [`encoded_len`](Self::encoded_len).
+    ///
+    /// # Errors
+    ///
+    /// As [`encode`](Self::encode), and [`EncodeError::WrongSpace`] for a slice of another length. Nothing is written
+    /// then.
+    #[inline(always)]
+    pub fn write(&self, out: &mut [u8]) -> Result<(), EncodeError> {
+        out.write(&self.header()?.encode(), self.extras, self.key, self.value)
     }
 
     /// The typed view, for a server.

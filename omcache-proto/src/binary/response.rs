@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 
-use super::encode::{Lengths, body_len, write_packet};
+use super::encode::{Lengths, Out, body_len};
 use super::{GetResponseExtras, HEADER_LEN, Opcode, ResponseHeader, Status};
 use crate::EncodeError;
 
@@ -117,8 +117,6 @@ impl ResponsePacket<'_> {
     /// 255, a body over `u32::MAX`. Nothing is written then.
     #[inline]
     pub fn encode(&self, out: &mut BytesMut) -> Result<(), EncodeError> {
-        let header = self.header()?.encode();
-        write_packet(out, &header, self.extras, self.key, self.value);
-        Ok(())
+        out.write(&self.header()?.encode(), self.extras, self.key, self.value)
     }
 }

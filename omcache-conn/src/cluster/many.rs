@@ -1,0 +1,182 @@
+//! Requests on many keys, handed over together: each server's are queued one after the other, which costs less for each.
+
+use std::cell::Cell;
+
+use omcache_proto::Request;
+
+use super::{Cluster, MAX_QUIET_RUN, Target};
+use crate::connection::Connection;
+use crate::error::SubmitError;
+use crate::in_flight::{Entry, Origin};
+use crate::shared::Shared;
+
+/// Ends a chain.
+const NONE: u32 = u32::MAX;
+
+/// The keys of each server, chained in the order of the keys. Kept from call to call for its memory.
+#[derive(Debug, Default)]
+pub(super) struct Chains {
+    /// The next key of the same server, for each key.
+    next: Vec<u32>,
+    /// Of each server.
+    ends: Vec<Ends>,
+    /// The servers that have some.
+    servers: Vec<u32>,
+}
+
+/// A server's first key and its last one.
+#[derive(Clone, Copy, Debug)]
+struct Ends {
+    first: u32,
+    last: u32,
+}
+
+impl Chains {
+    fn begin(&mut self, count: usize, servers: usize) {
+        self.next.clear();
+        self.next.resize(count, NONE);
+        self.ends.resize(servers, Ends { first: NONE, last: NONE });
+    }
+
+    #[inline(always)]
+    fn add(&mut self, at: u32, server: usize) {
+        let Some(ends) = self.ends.get_mut(server) else { return };
+        if ends.first == NONE {
+            ends.first = at;
+            // A server's index has 16 bits.
+            self.servers.push(server as u32);
+        } else if let Some(next) = self.next.get_mut(ends.last as usize) {
+            *next = at;
+        }
+        ends.last = at;
+    }
+
+    fn take_server(&mut self) -> Option<(usize, u32)> {
+        let server = self.servers.pop()? as usize;
+        let ends = self.ends.get_mut(server)?;
+        Some((server, std::mem::replace(&mut ends.first, NONE)))
+    }
+}
+
+/// What [`Cluster::submit_many`] tells of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submitted {
+    /// Which one it is.
+    pub at: usize,
+    /// The server that took it, by its index; the key's own where none did.
+    pub server: usize,
+    /// Its opaque.
+    pub result: Result<u32, SubmitError>,
+}
+
+impl Cluster {
+    /// Queues `count` requests by their keys, as [`Cluster::submit`] does, but each server's together. `request` makes the
+    /// one with this number, always the same, or none where it has no valid key: then nothing at all is queued, `each` is
+    /// not called, and the result is false. Else `each` is told of every request, of those that are queued in the order of
+    /// their opaques, which count up by one.
+    #[inline(always)]
+    pub fn submit_many<'r>(
+        &mut self,
+        count: usize,
+        request: impl Fn(usize) -> Option<Request<'r>>,
+        mut each: impl FnMut(Submitted),
+    ) -> bool {
+        let mut chains = std::mem::take(&mut self.chains);
+        chains.begin(count, self.order.len());
+        let is_valid = Cell::new(count < NONE as usize);
+        let key = |at| match request(at).and_then(|request| request.key()) {
+            Some(key) => key.as_bytes(),
+            None => {
+                is_valid.set(false);
+                &[]
+            }
+        };
+        self.continuum.for_each_server(count, key, |at, server| chains.add(at as u32, server));
+        if self.order.is_empty() && is_valid.get() {
+            for at in 0..count {
+                each(Submitted { at, server: 0, result: Err(SubmitError::NoServers { total: 0 }) });
+            }
+        }
+        while let Some((server, first)) = chains.take_server() {
+            if is_valid.get() {
+                self.submit_chain(server, first, &chains.next, &request, &mut each);
+            }
+        }
+        self.chains = chains;
+        is_valid.get()
+    }
+
+    /// Queues the requests of one server.
+    #[inline(always)]
+    fn submit_chain<'r>(
+        &mut self,
+        server: usize,
+        first: u32,
+        next: &[u32],
+        request: &impl Fn(usize) -> Option<Request<'r>>,
+        each: &mut impl FnMut(Submitted),
+    ) {
+        let Self { connections, shared, order, .. } = self;
+        let slot = order.get(server).copied();
+        let connection = slot.and_then(|slot| connections.get_mut(slot.index())?.as_mut());
+        let mut at = first as usize;
+        let (Some(connection), Some(slot)) = (connection.filter(|connection| !connection.down), slot) else {
+            while at < next.len() {
+                let request = request(at).ok_or(SubmitError::NoKey);
+                let result = request.and_then(|request| self.submit(Target::Key, &request));
+                let server = if result.is_ok() { self.last_server } else { server };
+                each(Submitted { at, server, result });
+                at = next.get(at).map_or(usize::MAX, |&next| next as usize);
+            }
+            return;
+        };
+        // Lengths in the FIFO have 32 bits.
+        let limit = shared.config.send_limit.min(u32::MAX as usize);
+        let mut accepted = false;
+        if connection.active_at == usize::MAX {
+            connection.in_flight.take_memory(&mut shared.pool);
+        }
+        while at < next.len() {
+            let result = match request(at) {
+                Some(request) => connection.enqueue(&request, limit, shared),
+                None => Err(SubmitError::NoKey),
+            };
+            accepted |= result.is_ok();
+            each(Submitted { at, server, result });
+            at = next.get(at).map_or(usize::MAX, |&next| next as usize);
+        }
+        if accepted {
+            self.last_server = server;
+            self.wake(slot);
+            self.activate(slot);
+        }
+    }
+}
+
+impl Connection {
+    /// Queues a request that a key brought here, where no more than `limit` bytes wait then; its opaque.
+    #[inline(always)]
+    fn enqueue(
+        &mut self,
+        request: &Request<'_>,
+        limit: usize,
+        shared: &mut Shared,
+    ) -> Result<u32, SubmitError> {
+        let (len, queued) = (request.encoded_len_binary(), self.outgoing.len());
+        if len > limit.saturating_sub(queued) {
+            let server = self.index.unwrap_or_default();
+            return Err(SubmitError::SendBufferFull { server, needed: len, queued, limit });
+        }
+        let opaque = shared.opaque.wrapping_add(1);
+        if let Err(error) = request.write_binary(opaque, self.outgoing.append(len, &mut shared.pool)) {
+            self.outgoing.retract(len);
+            return Err(error.into());
+        }
+        shared.opaque = opaque;
+        self.in_flight.push(Entry::new(opaque, len as u32, request.opcode(), Origin::Key));
+        if self.in_flight.quiet_run() >= MAX_QUIET_RUN {
+            self.settle_quiet(shared);
+        }
+        Ok(opaque)
+    }
+}

@@ -1,0 +1,82 @@
+//! Reads of many keys, by the shortest way: each request is made as it is submitted.
+
+use std::ffi::c_int;
+use std::ptr;
+
+use omcache::driver::conn::{SubmitError, Submitted};
+use omcache::driver::proto::binary::Opcode;
+use omcache::driver::proto::{Key, Request};
+
+use crate::boundary::key_of;
+use crate::handle::Handle;
+use crate::op::{Keys, Op};
+use crate::ret;
+use crate::types::{omcache_req_header_s, omcache_req_t};
+
+impl Handle {
+    /// Submits a request for each key and writes those that were accepted to the front of the program's array, the others
+    /// to its end. Returned is how many were accepted, and why the last one of the others was not; where a key is invalid,
+    /// nothing is submitted or written.
+    #[inline(never)]
+    pub(crate) fn submit_keys(&mut self, op: &mut Op, keys: Keys) -> (usize, c_int) {
+        let count = op.request_count;
+        let (mut accepted, mut end) = (0, count);
+        let mut refused = Vec::new();
+        let requests = op.requests;
+        // SAFETY: the arrays hold as many keys as there are requests.
+        let key = |at: usize| unsafe { key_of(*keys.keys.add(at), *keys.lens.add(at)) };
+        let request = |at: usize| Some(Request::Get { key: Key::new(key(at)?).ok()?, with_key: true, quiet: true });
+        let valid = self.driver.cluster.submit_many(count, request, |Submitted { at, server, result }| {
+            let (place, opaque, server) = match result {
+                Ok(opaque) => {
+                    accepted += 1;
+                    (accepted - 1, opaque, server as c_int)
+                }
+                Err(error) => {
+                    refused.push(error);
+                    end -= 1;
+                    (end, 0, -1)
+                }
+            };
+            // SAFETY: the array has as many requests as there are keys, each of which comes once.
+            unsafe { requests.add(place).write(request_of(key(at).unwrap_or_default(), opaque, server)) };
+        });
+        if refused.is_empty() {
+            return (accepted, if valid { ret::OK } else { ret::INVALID });
+        }
+        (accepted, self.refuse_keys(op, &refused, accepted))
+    }
+
+    /// Tells of those that were not accepted: the first one is the last of the array.
+    #[cold]
+    fn refuse_keys(&mut self, op: &mut Op, refused: &[SubmitError], accepted: usize) -> c_int {
+        let mut code = ret::OK;
+        for (at, error) in refused.iter().enumerate() {
+            code = self.note_submit_error(error);
+            if accepted > 0 || at + 1 < refused.len() {
+                self.refuse(op, op.request_count - 1 - at, code);
+            }
+        }
+        code
+    }
+}
+
+#[inline(always)]
+fn request_of(key: &[u8], opaque: u32, server_index: c_int) -> omcache_req_t {
+    // A key has 250 bytes at most.
+    let len = key.len() as u16;
+    omcache_req_t {
+        server_index,
+        header: omcache_req_header_s {
+            magic: 0x80,
+            opcode: Opcode::GETKQ.0,
+            keylen: len.to_be(),
+            bodylen: u32::from(len).to_be(),
+            opaque,
+            ..omcache_req_header_s::default()
+        },
+        extra: ptr::null(),
+        key: key.as_ptr(),
+        data: ptr::null(),
+    }
+}
