@@ -80,9 +80,9 @@ impl Remaining<'_> {
 
 impl InFlight {
     #[inline(always)]
-    pub(crate) fn push(&mut self, entry: Entry) {
+    pub(crate) fn push(&mut self, entry: Entry, pool: &mut Pool) {
         if self.entries.len() == self.entries.capacity() {
-            self.make_room();
+            self.make_room(pool);
         }
         self.bytes += entry.len as usize;
         self.entries.push(entry);
@@ -92,9 +92,13 @@ impl InFlight {
         }
     }
 
-    /// Forgets those that had their outcome, where they are many; else the list is to grow.
+    /// Takes memory that another list had, or forgets those that had their outcome, where they are many; else the list is
+    /// to grow.
     #[cold]
-    fn make_room(&mut self) {
+    fn make_room(&mut self, pool: &mut Pool) {
+        if self.entries.capacity() == 0 {
+            self.entries = pool.take_list();
+        }
         if self.head >= self.entries.len() / 2 {
             self.entries.drain(..self.head);
             self.loud_end = self.loud_end.saturating_sub(self.head);
@@ -106,13 +110,6 @@ impl InFlight {
     pub(crate) fn give_memory(&mut self, pool: &mut Pool) {
         if self.is_empty() {
             pool.give_list(std::mem::take(self).entries);
-        }
-    }
-
-    /// Takes memory that another list had, where it has none.
-    pub(crate) fn take_memory(&mut self, pool: &mut Pool) {
-        if self.entries.capacity() == 0 {
-            self.entries = pool.take_list();
         }
     }
 
@@ -152,6 +149,14 @@ impl InFlight {
     /// stream's last `unsent` bytes, which are not sent, nothing can be answered.
     #[inline]
     pub(crate) fn find(&self, opaque: u32, unsent: usize) -> Match {
+        // Mostly all is sent, and what is answered is the only one that has to be.
+        if self.loud == 1
+            && unsent == 0
+            && let Some(last) = self.loud_end.checked_sub(1)
+            && self.entries.get(last).is_some_and(|entry| entry.opaque == opaque)
+        {
+            return Match::Entry { silent: last - self.head };
+        }
         let mut bytes = self.bytes;
         for (silent, entry) in self.under_way().iter().enumerate() {
             if bytes <= unsent {
@@ -201,6 +206,19 @@ impl InFlight {
         if !entry.is_quiet {
             self.loud -= 1;
         }
+        self.forget_answered();
+    }
+
+    /// Takes out the first `count` entries.
+    pub(crate) fn drop_first(&mut self, count: usize) {
+        let (entries, mut remaining) = self.parts();
+        remaining.take_out(entries.get(..count).unwrap_or(entries));
+        self.forget_answered();
+    }
+
+    /// Gives the whole list to those that come next, where all had their outcome.
+    #[inline(always)]
+    fn forget_answered(&mut self) {
         if self.head == self.entries.len() {
             self.entries.clear();
             (self.head, self.loud_end) = (0, 0);
@@ -309,7 +327,7 @@ mod tests {
     fn a_response_settles_the_quiet_requests_before_it() {
         let mut fifo = InFlight::default();
         for (opaque, opcode) in [(1, Opcode::GETQ), (2, Opcode::SETQ), (3, Opcode::NOOP), (4, Opcode::GET)] {
-            fifo.push(entry(opaque, opcode));
+            fifo.push(entry(opaque, opcode), &mut Pool::default());
         }
         assert_eq!(fifo.find(3, 0), Match::Entry { silent: 2 });
         assert_eq!(fifo.find(2, 0), Match::Entry { silent: 1 });
@@ -322,7 +340,7 @@ mod tests {
     fn what_is_not_sent_is_not_answered() {
         let mut fifo = InFlight::default();
         for (opaque, opcode) in [(1, Opcode::GETQ), (2, Opcode::GETQ), (3, Opcode::NOOP)] {
-            fifo.push(Entry::new(opaque, 30, opcode, Origin::Key));
+            fifo.push(Entry::new(opaque, 30, opcode, Origin::Key), &mut Pool::default());
         }
         assert_eq!(fifo.find(3, 29), Match::Entry { silent: 2 }, "one byte of it is sent");
         assert_eq!(fifo.find(3, 30), Match::None);
@@ -339,14 +357,14 @@ mod tests {
     #[test]
     fn quiet_run_counts_what_nothing_will_settle() {
         let mut fifo = InFlight::default();
-        fifo.push(entry(1, Opcode::GET));
-        fifo.push(entry(2, Opcode::SETQ));
-        fifo.push(entry(3, Opcode::SETQ));
+        fifo.push(entry(1, Opcode::GET), &mut Pool::default());
+        fifo.push(entry(2, Opcode::SETQ), &mut Pool::default());
+        fifo.push(entry(3, Opcode::SETQ), &mut Pool::default());
         assert_eq!(fifo.quiet_run(), 2);
         fifo.pop();
         fifo.pop();
         assert_eq!((fifo.loud(), fifo.quiet_run()), (0, 1));
-        fifo.push(entry(4, Opcode::NOOP));
+        fifo.push(entry(4, Opcode::NOOP), &mut Pool::default());
         assert_eq!(fifo.quiet_run(), 0);
     }
 
@@ -355,7 +373,7 @@ mod tests {
         let mut fifo = InFlight::default();
         let opcodes = [Opcode::GETQ, Opcode::GET, Opcode::GETQ, Opcode::NOOP, Opcode::SETQ, Opcode::SETQ];
         for (opaque, opcode) in (0..).zip(opcodes) {
-            fifo.push(Entry::new(opaque, 10 + opaque, opcode, Origin::Key));
+            fifo.push(Entry::new(opaque, 10 + opaque, opcode, Origin::Key), &mut Pool::default());
         }
         // Lengths 10 to 15; the last four have 54 bytes.
         for (opaque, expected) in
@@ -383,7 +401,7 @@ mod tests {
     fn a_packet_that_is_sent_in_part_is_not_unsent() {
         let mut fifo = InFlight::default();
         for opaque in 0..3 {
-            fifo.push(Entry::new(opaque, 10, Opcode::GET, Origin::Key));
+            fifo.push(Entry::new(opaque, 10, Opcode::GET, Origin::Key), &mut Pool::default());
         }
         assert_eq!(fifo.unsent(30), (3, 30));
         assert_eq!(fifo.unsent(29), (2, 20));

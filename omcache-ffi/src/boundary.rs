@@ -19,6 +19,7 @@ pub(crate) unsafe fn with_handle(mc: *mut Handle, body: impl FnOnce(&mut Handle)
 }
 
 /// Runs `body`; where it panics, the result is `fallback`.
+#[inline(always)]
 pub(crate) fn guarded<T>(fallback: T, body: impl FnOnce() -> T) -> T {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or(fallback)
 }

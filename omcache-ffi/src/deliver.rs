@@ -170,7 +170,9 @@ impl Handle {
                 }
                 let silent = value.is_none();
                 self.settle(op, settled.opaque, value, true);
-                if silent {
+                if silent && self.active.is_empty() {
+                    self.driver.cluster.drop_silent();
+                } else if silent {
                     let Self { driver, active, .. } = self;
                     driver.cluster.take_silent(|opaque| {
                         if let Some(active) = active.iter_mut().rev().find(|active| active.contains(opaque)) {

@@ -68,13 +68,8 @@ impl Handle {
         timeout: i32,
         tell: &mut impl FnMut(&Told),
     ) -> Lone {
-        let quiet_here = self.frames.is_empty()
-            && self.active.is_empty()
-            && self.lines.is_empty()
-            && self.response_callback.is_none()
-            && !self.log.wants(Level::Debug)
-            && !self.driver.cluster.has_events();
-        if !quiet_here {
+        let at_work = self.frames.len() | self.active.len() | self.lines.len();
+        if at_work != 0 || self.response_callback.is_some() || self.log.wants(Level::Debug) {
             return Lone::Untouched;
         }
         self.release();
@@ -117,10 +112,13 @@ impl Handle {
     }
 
     /// Submits a request that nobody waits for.
-    #[inline]
+    #[inline(always)]
     fn buffer_alone(&mut self, request: &Request<'_>) -> Lone {
         // What is only buffered touches no socket, and what the time asks for is done by the call that does.
         let now = (!self.driver.buffering()).then(|| self.driver.now());
+        if self.driver.cluster.has_events() {
+            return Lone::Untouched;
+        }
         if let Some(now) = now {
             self.driver.handle_time(now);
             // As the general way: a handshake may change where the request goes.

@@ -25,7 +25,8 @@ impl Handle {
         let requests = op.requests;
         // SAFETY: the arrays hold as many keys as there are requests.
         let key = |at: usize| unsafe { key_of(*keys.keys.add(at), *keys.lens.add(at)) };
-        let request = |at: usize| Some(Request::Get { key: Key::new(key(at)?).ok()?, with_key: true, quiet: true });
+        let request =
+            |at: usize| Some(Request::Get { key: Key::new(key(at)?).ok()?, with_key: true, quiet: true });
         let valid = self.driver.cluster.submit_many(count, request, |Submitted { at, server, result }| {
             let (place, opaque, server) = match result {
                 Ok(opaque) => {

@@ -103,7 +103,7 @@ impl Cluster {
     }
 
     /// Whether nothing is under way, and nothing to be told or done now.
-    #[inline]
+    #[inline(always)]
     fn is_still(&mut self, now: Instant) -> bool {
         if self.unsettled.is_some() {
             self.settle_read();
@@ -184,7 +184,7 @@ impl Cluster {
     #[cold]
     pub fn join_lone(&mut self, lone: Lone, sent: Option<Instant>) {
         let Lone { slot, opaque, opcode, .. } = lone;
-        let Self { connections, lone: buffers, .. } = self;
+        let Self { connections, shared, lone: buffers, .. } = self;
         let Some(Some(connection)) = connections.get_mut(slot.index()) else { return };
         // Nothing is in the connection's own buffers, and the bytes need not be copied.
         buffers.incoming.restart();
@@ -192,7 +192,7 @@ impl Cluster {
         std::mem::swap(&mut connection.incoming, &mut buffers.incoming);
         let len = connection.outgoing.len();
         let packet_len = u32::try_from(len).unwrap_or(u32::MAX);
-        connection.in_flight.push(Entry::new(opaque, packet_len, opcode, Origin::Key));
+        connection.in_flight.push(Entry::new(opaque, packet_len, opcode, Origin::Key), &mut shared.pool);
         self.wake(slot);
         self.activate(slot);
         if let Some(sent) = sent {

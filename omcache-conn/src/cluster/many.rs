@@ -4,11 +4,9 @@ use std::cell::Cell;
 
 use omcache_proto::Request;
 
-use super::{Cluster, MAX_QUIET_RUN, Target};
-use crate::connection::Connection;
+use super::{Cluster, Target};
 use crate::error::SubmitError;
-use crate::in_flight::{Entry, Origin};
-use crate::shared::Shared;
+use crate::in_flight::Origin;
 
 /// Ends a chain.
 const NONE: u32 = u32::MAX;
@@ -130,15 +128,10 @@ impl Cluster {
             }
             return;
         };
-        // Lengths in the FIFO have 32 bits.
-        let limit = shared.config.send_limit.min(u32::MAX as usize);
         let mut accepted = false;
-        if connection.active_at == usize::MAX {
-            connection.in_flight.take_memory(&mut shared.pool);
-        }
         while at < next.len() {
             let result = match request(at) {
-                Some(request) => connection.enqueue(&request, limit, shared),
+                Some(request) => connection.enqueue(&request, Origin::Key, shared),
                 None => Err(SubmitError::NoKey),
             };
             accepted |= result.is_ok();
@@ -150,33 +143,5 @@ impl Cluster {
             self.wake(slot);
             self.activate(slot);
         }
-    }
-}
-
-impl Connection {
-    /// Queues a request that a key brought here, where no more than `limit` bytes wait then; its opaque.
-    #[inline(always)]
-    fn enqueue(
-        &mut self,
-        request: &Request<'_>,
-        limit: usize,
-        shared: &mut Shared,
-    ) -> Result<u32, SubmitError> {
-        let (len, queued) = (request.encoded_len_binary(), self.outgoing.len());
-        if len > limit.saturating_sub(queued) {
-            let server = self.index.unwrap_or_default();
-            return Err(SubmitError::SendBufferFull { server, needed: len, queued, limit });
-        }
-        let opaque = shared.opaque.wrapping_add(1);
-        if let Err(error) = request.write_binary(opaque, self.outgoing.append(len, &mut shared.pool)) {
-            self.outgoing.retract(len);
-            return Err(error.into());
-        }
-        shared.opaque = opaque;
-        self.in_flight.push(Entry::new(opaque, len as u32, request.opcode(), Origin::Key));
-        if self.in_flight.quiet_run() >= MAX_QUIET_RUN {
-            self.settle_quiet(shared);
-        }
-        Ok(opaque)
     }
 }

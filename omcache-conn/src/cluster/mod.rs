@@ -11,26 +11,22 @@ mod withdraw;
 use std::sync::Arc;
 
 use omcache_hash::{Continuum, Distribution, Named};
-use omcache_proto::EncodeError;
 use omcache_proto::Request;
-use omcache_proto::binary::{Opcode, RequestPacket};
+use omcache_proto::binary::RequestPacket;
 
 use crate::config::Config;
-use crate::connection::{Connection, ConnectionId, Follow, ServerStatus, State};
+use crate::connection::{Connection, ConnectionId, Follow, Packet, ServerStatus, State};
 use crate::error::{Failure, SubmitError};
-use crate::in_flight::{Entry, Origin};
+use crate::in_flight::Origin;
 use crate::instant::Instant;
 use crate::server::Server;
 use crate::shared::Shared;
 
 use lone::LoneBuffers;
-use many::Chains;
 pub use lone::{Lone, LoneAnswer};
+use many::Chains;
 pub use many::Submitted;
 pub use output::{Interest, Transmit};
-
-/// Quiet requests in a row after which a NOOP is sent, so that what waits to be settled stays bounded.
-const MAX_QUIET_RUN: usize = 16 * 1024;
 
 /// Where a request goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,8 +138,7 @@ impl Cluster {
     pub fn submit(&mut self, target: Target, request: &Request<'_>) -> Result<u32, SubmitError> {
         let key = request.key();
         let slot = self.place(target, key.as_ref().map(|key| key.as_bytes()))?;
-        let len = request.encoded_len_binary();
-        self.enqueue(slot, target, request.opcode(), len, |opaque, space| request.write_binary(opaque, space))
+        self.enqueue(slot, target, request)
     }
 
     /// Queues a request that is given as the binary protocol carries it. Its opaque is ignored and a new one returned.
@@ -153,9 +148,7 @@ impl Cluster {
     #[inline]
     pub fn submit_packet(&mut self, target: Target, packet: &RequestPacket<'_>) -> Result<u32, SubmitError> {
         let slot = self.place(target, Some(packet.key).filter(|key| !key.is_empty()))?;
-        self.enqueue(slot, target, packet.opcode, packet.encoded_len(), |opaque, space| {
-            RequestPacket { opaque, ..*packet }.write(space)
-        })
+        self.enqueue(slot, target, packet)
     }
 
     #[inline(always)]
@@ -163,37 +156,14 @@ impl Cluster {
         &mut self,
         slot: ConnectionId,
         target: Target,
-        opcode: Opcode,
-        len: usize,
-        write: impl FnOnce(u32, &mut [u8]) -> Result<(), EncodeError>,
+        packet: &impl Packet,
     ) -> Result<u32, SubmitError> {
         let Self { connections, shared, woken, starting, active, order, .. } = self;
         let Some(Some(connection)) = connections.get_mut(slot.index()) else {
             return Err(SubmitError::NoServers { total: order.len() });
         };
-        // Lengths in the FIFO have 32 bits.
-        let (queued, limit) = (connection.outgoing.len(), shared.config.send_limit.min(u32::MAX as usize));
-        if len > limit - queued.min(limit) {
-            let server = connection.index.unwrap_or_default();
-            return Err(SubmitError::SendBufferFull { server, needed: len, queued, limit });
-        }
-        let opaque = shared.opaque.wrapping_add(1);
-        if let Err(error) = write(opaque, connection.outgoing.append(len, &mut shared.pool)) {
-            connection.outgoing.retract(len);
-            return Err(error.into());
-        }
-        shared.opaque = opaque;
-        if connection.active_at == usize::MAX {
-            connection.in_flight.take_memory(&mut shared.pool);
-            connection.active_at = active.len();
-            active.push(slot);
-        }
         let origin = if target == Target::Key { Origin::Key } else { Origin::Server };
-        let len = u32::try_from(len).unwrap_or(u32::MAX);
-        connection.in_flight.push(Entry::new(opaque, len, opcode, origin));
-        if connection.in_flight.quiet_run() >= MAX_QUIET_RUN {
-            connection.settle_quiet(shared);
-        }
+        let opaque = connection.enqueue(packet, origin, shared)?;
         self.last_server = connection.index.unwrap_or_default();
         // As wake and activate do, without looking the connection up again.
         if connection.state != State::Ready {
@@ -204,6 +174,10 @@ impl Cluster {
         } else if !connection.woken {
             connection.woken = true;
             woken.push(slot);
+        }
+        if connection.active_at == usize::MAX {
+            connection.active_at = active.len();
+            active.push(slot);
         }
         Ok(opaque)
     }
@@ -315,7 +289,6 @@ impl Cluster {
         if let Some(Some(connection)) = self.connections.get_mut(slot.index())
             && connection.active_at == usize::MAX
         {
-            connection.in_flight.take_memory(&mut self.shared.pool);
             connection.active_at = self.active.len();
             self.active.push(slot);
         }

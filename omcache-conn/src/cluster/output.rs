@@ -222,6 +222,16 @@ impl Cluster {
         }
     }
 
+    /// As [`Cluster::take_silent`], where nobody wants to know which they were; how many is returned.
+    pub fn drop_silent(&mut self) -> usize {
+        if !self.shared.events.is_empty() {
+            return 0;
+        }
+        let Some(&slot) = self.readable.last() else { return 0 };
+        let Some(Some(connection)) = self.connections.get_mut(slot.index()) else { return 0 };
+        connection.drop_silent()
+    }
+
     /// Gives back the buffer of a connection that was read to the end.
     #[inline]
     pub(super) fn settle(&mut self, slot: ConnectionId) {

@@ -3,14 +3,14 @@
 use bytes::BytesMut;
 use omcache_proto::binary::{Decoded, HEADER_LEN, RequestHeader};
 
-use super::{Cluster, MAX_QUIET_RUN, Target};
-use crate::connection::{ConnectionId, State};
+use super::{Cluster, Target};
+use crate::connection::{ConnectionId, MAX_QUIET_RUN, State};
 use crate::error::{Failure, SubmitError};
 use crate::event::Outcome;
 use crate::in_flight::{Entry, Origin};
 
 impl Cluster {
-    #[inline]
+    #[inline(always)]
     pub(super) fn place(&self, target: Target, key: Option<&[u8]>) -> Result<ConnectionId, SubmitError> {
         match target {
             Target::Key => {
@@ -29,7 +29,7 @@ impl Cluster {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn slot_for_key(&self, key: &[u8], last_resort: impl Fn(ConnectionId) -> bool) -> Option<ConnectionId> {
         let slot = *self.order.get(self.continuum.server(key)?)?;
         if self.takes_keys(slot) {
@@ -122,7 +122,7 @@ impl Cluster {
             return Err(Failure::SendBufferFull);
         }
         connection.outgoing.extend(packet, &mut shared.pool);
-        connection.in_flight.push(entry);
+        connection.in_flight.push(entry, &mut shared.pool);
         if connection.in_flight.quiet_run() >= MAX_QUIET_RUN {
             connection.settle_quiet(shared);
         }

@@ -38,7 +38,7 @@ impl Cluster {
                     continue;
                 }
                 connection.outgoing.extend(&packet, &mut shared.pool);
-                connection.in_flight.push(entry);
+                connection.in_flight.push(entry, &mut shared.pool);
             }
             self.taken_back(slot);
         }

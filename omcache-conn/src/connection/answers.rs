@@ -24,16 +24,23 @@ pub struct Answers<'c> {
 impl<'c> Answers<'c> {
     /// The next one that a caller waits for; none where what comes next is for [`Cluster::answers`](crate::Cluster::answers)
     /// or [`Cluster::poll_event`](crate::Cluster::poll_event).
-    #[allow(clippy::should_implement_trait, reason = "an iterator's adapters would have to be inlined as well")]
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "an iterator's adapters would have to be inlined as well"
+    )]
     #[inline(always)]
     pub fn next(&mut self) -> Option<ResponsePacket<'c>> {
         loop {
-            let Ok(Decoded::Complete { message, consumed }) = decode_response(self.rest, self.max_body) else {
+            let Ok(Decoded::Complete { message, consumed }) = decode_response(self.rest, self.max_body)
+            else {
                 return None;
             };
             let (entry, behind) = self.entries.split_first()?;
             // Several packets may answer STAT.
-            if entry.opaque != message.opaque || entry.opcode != message.opcode || message.opcode == Opcode::STAT {
+            if entry.opaque != message.opaque
+                || entry.opcode != message.opcode
+                || message.opcode == Opcode::STAT
+            {
                 return None;
             }
             self.rest = self.rest.get(consumed..).unwrap_or_default();

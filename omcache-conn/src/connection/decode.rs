@@ -104,6 +104,14 @@ impl Connection {
         self.in_flight.pop()
     }
 
+    /// Takes out all of those; how many they were.
+    pub(crate) fn drop_silent(&mut self) -> usize {
+        let Some((_, silent)) = self.matched.as_mut() else { return 0 };
+        let count = std::mem::take(silent);
+        self.in_flight.drop_first(count);
+        count
+    }
+
     /// The header of the next response, if all of the response is there or it is too large to be.
     #[inline]
     fn next_header(&mut self) -> Result<Option<ResponseHeader>, ProtocolError> {

@@ -2,6 +2,7 @@
 
 mod answers;
 mod decode;
+mod enqueue;
 mod handshake;
 mod state;
 
@@ -19,6 +20,7 @@ use crate::shared::{Queued, Shared};
 
 pub use answers::Answers;
 pub(crate) use decode::Message;
+pub(crate) use enqueue::{MAX_QUIET_RUN, Packet};
 pub(crate) use state::State;
 pub use state::{ConnectionId, Health, ServerStatus};
 
@@ -208,7 +210,7 @@ impl Connection {
         let opaque = shared.internal_opaque();
         self.outgoing.extend(&handshake::noop(opaque), &mut shared.pool);
         let len = HEADER_LEN as u32;
-        self.in_flight.push(Entry::new(opaque, len, Opcode::NOOP, Origin::Internal));
+        self.in_flight.push(Entry::new(opaque, len, Opcode::NOOP, Origin::Internal), &mut shared.pool);
         true
     }
 
@@ -252,7 +254,7 @@ impl Connection {
             self.outgoing.extend(&packets, &mut shared.pool);
         }
         for entry in entries {
-            self.in_flight.push(entry);
+            self.in_flight.push(entry, &mut shared.pool);
         }
     }
 

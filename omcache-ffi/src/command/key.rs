@@ -2,7 +2,6 @@
 
 use std::ffi::c_int;
 
-use omcache::driver::proto::binary::{CounterExtras, TouchExtras};
 use omcache::driver::proto::{CounterMode, Request};
 
 use super::{Key, checked_key, expiration_of, on_key};
@@ -26,7 +25,7 @@ pub unsafe extern "C" fn omcache_delete(
     let Some(key) = (unsafe { checked_key((key, key_len)) }) else { return ret::INVALID };
     let request = || Request::Delete { key, cas: 0, quiet: timeout_msec == 0 };
     // SAFETY: as the caller promises.
-    unsafe { on_key(mc, request, &[], timeout_msec, &mut |_| ()) }
+    unsafe { on_key(mc, request, timeout_msec, &mut |_| ()) }
 }
 
 /// Sets a key's expiration.
@@ -45,9 +44,8 @@ pub unsafe extern "C" fn omcache_touch(
     let Some(key) = (unsafe { checked_key((key, key_len)) }) else { return ret::INVALID };
     let expiration = expiration_of(expiration);
     let request = || Request::Touch { key, expiration };
-    let extras = TouchExtras { expiration }.encode();
     // SAFETY: as the caller promises.
-    unsafe { on_key(mc, request, &extras, timeout_msec, &mut |_| ()) }
+    unsafe { on_key(mc, request, timeout_msec, &mut |_| ()) }
 }
 
 /// # Safety
@@ -67,11 +65,10 @@ unsafe fn count(
     let Some(key) = (unsafe { checked_key(key) }) else { return ret::INVALID };
     let expiration = expiration_of(expiration);
     let request = || Request::Counter { mode, key, delta, initial, expiration, cas: 0, quiet: timeout == 0 };
-    let extras = CounterExtras { delta, initial, expiration }.encode();
     // SAFETY: NULL or writable, as the caller promises.
     let mut tell = |told: &Told| unsafe { put(value, told.delta) };
     // SAFETY: as the caller promises.
-    unsafe { on_key(mc, request, &extras, timeout, &mut tell) }
+    unsafe { on_key(mc, request, timeout, &mut tell) }
 }
 
 /// Adds to a counter.

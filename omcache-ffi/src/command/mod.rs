@@ -8,7 +8,7 @@ mod store;
 use std::ffi::{c_int, c_uchar, c_void};
 
 use omcache::driver::conn::Instant;
-use omcache::driver::proto::binary::Opcode;
+use omcache::driver::proto::binary::{CounterExtras, Opcode, StoreExtras, TouchExtras};
 use omcache::driver::proto::{self, Request};
 
 use crate::boundary::{guarded, key_of};
@@ -89,38 +89,6 @@ impl<'p> Parts<'p> {
         unsafe { self.run_submitted(mc, value, timeout, None) }
     }
 
-    /// Goes on where a request did not go alone, or has more to tell than its status.
-    ///
-    /// # Safety
-    /// As [`Parts::run`].
-    #[cold]
-    unsafe fn go_on(
-        &self,
-        mc: *mut omcache_t,
-        lone: Lone,
-        tell: &mut impl FnMut(&Told),
-        timeout: i32,
-    ) -> c_int {
-        let submitted = match lone {
-            Lone::Done(result) => return result,
-            // SAFETY: a live handle, as it was just used.
-            Lone::Logged(result) => return unsafe { run(mc, &mut Op::done(result)) },
-            Lone::Untouched => None,
-            Lone::Submitted { opaque, now, deadline } => Some((opaque, now, deadline)),
-        };
-        // SAFETY: as the caller promises.
-        let (result, value) = unsafe {
-            let mut value = bare_value(ret::OK);
-            (self.run_submitted(mc, &mut value, timeout, submitted), value)
-        };
-        match result {
-            ret::OK => tell(&Told::of_value(&value)),
-            ret::INVALID => {}
-            _ => tell(&Told::NOTHING),
-        }
-        result
-    }
-
     /// Goes on with a request that is submitted already where `submitted` has its opaque, the moment and the deadline.
     ///
     /// # Safety
@@ -148,6 +116,59 @@ impl<'p> Parts<'p> {
     }
 }
 
+/// The extras of a request on one key, in bytes, and how many they are.
+fn extras_of(request: &Request<'_>) -> ([u8; 20], usize) {
+    let mut extras = [0; 20];
+    let len = match *request {
+        Request::Store { flags, expiration, .. } => {
+            extras[..8].copy_from_slice(&StoreExtras { flags, expiration }.encode());
+            8
+        }
+        Request::Counter { delta, initial, expiration, .. } => {
+            extras = CounterExtras { delta, initial, expiration }.encode();
+            20
+        }
+        Request::GetAndTouch { expiration, .. } | Request::Touch { expiration, .. } => {
+            extras[..4].copy_from_slice(&TouchExtras { expiration }.encode());
+            4
+        }
+        _ => 0,
+    };
+    (extras, len)
+}
+
+/// Goes on where a request did not go alone, or has more to tell than its status.
+///
+/// # Safety
+/// As [`Parts::run`].
+#[cold]
+unsafe fn go_on(
+    mc: *mut omcache_t,
+    request: &Request<'_>,
+    lone: Lone,
+    tell: &mut impl FnMut(&Told),
+    timeout: i32,
+) -> c_int {
+    let submitted = match lone {
+        Lone::Done(result) => return result,
+        // SAFETY: a live handle, as it was just used.
+        Lone::Logged(result) => return unsafe { run(mc, &mut Op::done(result)) },
+        Lone::Untouched => None,
+        Lone::Submitted { opaque, now, deadline } => Some((opaque, now, deadline)),
+    };
+    let (extras, len) = extras_of(request);
+    let parts = Parts::of(request, &extras[..len]);
+    let mut value = bare_value(ret::OK);
+    // SAFETY: as the caller promises.
+    let result = unsafe { parts.run_submitted(mc, &mut value, timeout, submitted) };
+    match result {
+        ret::OK => tell(&Told::of_value(&value)),
+        ret::INVALID => {}
+        _ => tell(&Told::NOTHING),
+    }
+    result
+}
+
 /// The protocol's expiration: the low 32 bits, as 0.3 passed them on.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 pub(super) fn expiration_of(expiration: libc::time_t) -> u32 {
@@ -165,7 +186,7 @@ pub(super) unsafe fn checked_key<'k>((key, len): (Key, usize)) -> Option<proto::
 }
 
 /// A command on one key, by the shortest way where that can be. The request is made where it is sent, as a known kind costs
-/// less; `extras` are those that it has. `tell` is called, unless the handle is NULL.
+/// less. `tell` is called, unless the handle is NULL.
 ///
 /// # Safety
 /// `mc` is NULL or a live handle.
@@ -173,7 +194,6 @@ pub(super) unsafe fn checked_key<'k>((key, len): (Key, usize)) -> Option<proto::
 pub(super) unsafe fn on_key<'r>(
     mc: *mut omcache_t,
     request: impl Fn() -> Request<'r>,
-    extras: &'r [u8],
     timeout: i32,
     tell: &mut impl FnMut(&Told),
 ) -> c_int {
@@ -188,5 +208,5 @@ pub(super) unsafe fn on_key<'r>(
         return result;
     }
     // SAFETY: as the caller promises.
-    unsafe { Parts::of(&request(), extras).go_on(mc, lone, tell, timeout) }
+    unsafe { go_on(mc, &request(), lone, tell, timeout) }
 }

@@ -30,7 +30,6 @@ struct Outputs {
 unsafe fn read<'r>(
     mc: *mut omcache_t,
     request: impl Fn() -> Request<'r>,
-    extras: &'r [u8],
     out: &Outputs,
     timeout: i32,
 ) -> c_int {
@@ -42,7 +41,7 @@ unsafe fn read<'r>(
         put(out.cas, told.cas);
     };
     // SAFETY: as the caller promises.
-    unsafe { on_key(mc, request, extras, timeout, &mut tell) }
+    unsafe { on_key(mc, request, timeout, &mut tell) }
 }
 
 /// Reads a value.
@@ -65,7 +64,7 @@ pub unsafe extern "C" fn omcache_get(
     let request = || Request::Get { key, with_key: true, quiet: timeout_msec == 0 };
     let out = Outputs { value, value_len, flags, cas };
     // SAFETY: as the caller promises.
-    unsafe { read(mc, request, &[], &out, timeout_msec) }
+    unsafe { read(mc, request, &out, timeout_msec) }
 }
 
 /// Reads a value and sets its expiration.
@@ -88,10 +87,9 @@ pub unsafe extern "C" fn omcache_gat(
     let Some(key) = (unsafe { checked_key((key, key_len)) }) else { return ret::INVALID };
     let expiration = expiration_of(expiration);
     let request = || Request::GetAndTouch { key, expiration, with_key: true, quiet: timeout_msec == 0 };
-    let extras = TouchExtras { expiration }.encode();
     let out = Outputs { value, value_len, flags, cas };
     // SAFETY: as the caller promises.
-    unsafe { read(mc, request, &extras, &out, timeout_msec) }
+    unsafe { read(mc, request, &out, timeout_msec) }
 }
 
 /// Writes one quiet request for each key to `reqs`, and submits them.
@@ -118,7 +116,9 @@ unsafe fn read_multi(
     if opcode == Opcode::GETKQ && key_count > 0 {
         let given = (reqs, req_count, values, value_count);
         // SAFETY: as the caller promises.
-        if let Some(result) = unsafe { get_keys(mc, Keys { keys, lens: key_lens }, key_count, given, timeout) } {
+        if let Some(result) =
+            unsafe { get_keys(mc, Keys { keys, lens: key_lens }, key_count, given, timeout) }
+        {
             return result;
         }
     }
@@ -165,7 +165,12 @@ unsafe fn get_keys(
     mc: *mut omcache_t,
     keys: Keys,
     key_count: usize,
-    (reqs, req_count, values, value_count): (*mut omcache_req_t, *mut usize, *mut omcache_value_t, *mut usize),
+    (reqs, req_count, values, value_count): (
+        *mut omcache_req_t,
+        *mut usize,
+        *mut omcache_value_t,
+        *mut usize,
+    ),
     timeout: i32,
 ) -> Option<c_int> {
     let mut tells = false;

@@ -2,7 +2,6 @@
 
 use std::ffi::{c_int, c_uchar};
 
-use omcache::driver::proto::binary::StoreExtras;
 use omcache::driver::proto::{ConcatMode, Request, StoreMode};
 
 use super::{Key, checked_key, expiration_of, on_key};
@@ -30,9 +29,8 @@ unsafe fn store(
     let (Some(key), Some(value)) = (key, value) else { return ret::INVALID };
     let expiration = expiration_of(expiration);
     let request = || Request::Store { mode, key, value, flags, expiration, cas, quiet: timeout == 0 };
-    let extras = StoreExtras { flags, expiration }.encode();
     // SAFETY: as the caller promises.
-    unsafe { on_key(mc, request, &extras, timeout, &mut |_| ()) }
+    unsafe { on_key(mc, request, timeout, &mut |_| ()) }
 }
 
 /// A command that adds to a value.
@@ -52,7 +50,7 @@ unsafe fn concat(
     let (Some(key), Some(value)) = (key, value) else { return ret::INVALID };
     let request = || Request::Concat { mode, key, value, cas, quiet: timeout == 0 };
     // SAFETY: as the caller promises.
-    unsafe { on_key(mc, request, &[], timeout, &mut |_| ()) }
+    unsafe { on_key(mc, request, timeout, &mut |_| ()) }
 }
 
 /// Stores a value.

@@ -1,0 +1,85 @@
+//! A request joins those that wait to be sent.
+
+use omcache_proto::binary::{Opcode, RequestPacket};
+use omcache_proto::{EncodeError, Request};
+
+use super::Connection;
+use crate::error::SubmitError;
+use crate::in_flight::{Entry, Origin};
+use crate::shared::Shared;
+
+/// Quiet requests in a row after which a NOOP is sent, so that what waits to be settled stays bounded.
+pub(crate) const MAX_QUIET_RUN: usize = 16 * 1024;
+
+/// What can be written as one packet.
+pub(crate) trait Packet {
+    fn opcode(&self) -> Opcode;
+    /// In bytes, with the header.
+    fn len(&self) -> usize;
+    /// Writes it to a space of just its length.
+    fn write(&self, opaque: u32, space: &mut [u8]) -> Result<(), EncodeError>;
+}
+
+impl Packet for Request<'_> {
+    #[inline(always)]
+    fn opcode(&self) -> Opcode {
+        Request::opcode(self)
+    }
+
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.encoded_len_binary()
+    }
+
+    #[inline(always)]
+    fn write(&self, opaque: u32, space: &mut [u8]) -> Result<(), EncodeError> {
+        self.write_binary(opaque, space)
+    }
+}
+
+impl Packet for RequestPacket<'_> {
+    #[inline(always)]
+    fn opcode(&self) -> Opcode {
+        self.opcode
+    }
+
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.encoded_len()
+    }
+
+    #[inline(always)]
+    fn write(&self, opaque: u32, space: &mut [u8]) -> Result<(), EncodeError> {
+        RequestPacket { opaque, ..*self }.write(space)
+    }
+}
+
+impl Connection {
+    /// Queues a request, where there is room for it; its opaque.
+    #[inline(always)]
+    pub(crate) fn enqueue(
+        &mut self,
+        packet: &impl Packet,
+        origin: Origin,
+        shared: &mut Shared,
+    ) -> Result<u32, SubmitError> {
+        // Lengths in the FIFO have 32 bits.
+        let limit = shared.config.send_limit.min(u32::MAX as usize);
+        let (len, queued) = (packet.len(), self.outgoing.len());
+        if len > limit.saturating_sub(queued) {
+            let server = self.index.unwrap_or_default();
+            return Err(SubmitError::SendBufferFull { server, needed: len, queued, limit });
+        }
+        let opaque = shared.opaque.wrapping_add(1);
+        if let Err(error) = packet.write(opaque, self.outgoing.append(len, &mut shared.pool)) {
+            self.outgoing.retract(len);
+            return Err(error.into());
+        }
+        shared.opaque = opaque;
+        self.in_flight.push(Entry::new(opaque, len as u32, packet.opcode(), origin), &mut shared.pool);
+        if self.in_flight.quiet_run() >= MAX_QUIET_RUN {
+            self.settle_quiet(shared);
+        }
+        Ok(opaque)
+    }
+}
