@@ -19,7 +19,8 @@ pub struct Config {
     pub reconnect_timeout: Duration,
     /// How long a connection that owes an answer may stay without progress before it is given up. Default: 10 s.
     pub dead_timeout: Duration,
-    /// Bytes that may wait to be sent to one server. A request that does not fit is refused. Default: 10 MiB.
+    /// Bytes that may wait to be sent to one server. A request that does not fit is refused. At most
+    /// 4 GiB - 1; more counts as that. Default: 10 MiB.
     pub send_limit: usize,
     /// The largest response, header included, in bytes. A larger one fails its request alone. Default: 1056 KiB, so
     /// that a value of memcached's default maximum size (1 MiB) fits.

@@ -44,6 +44,13 @@ impl Instant {
         Self(self.0.saturating_add(msec.saturating_mul(1_000_000)))
     }
 
+    /// The moment so many nanoseconds later.
+    #[inline]
+    #[must_use]
+    pub(crate) const fn after_nanos(self, nanos: u64) -> Self {
+        Self(self.0.saturating_add(nanos))
+    }
+
     /// The time from `earlier` to this moment; zero if `earlier` is the later one.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {

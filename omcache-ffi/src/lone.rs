@@ -103,6 +103,8 @@ impl Handle {
         }
     }
 
+    #[cold]
+    #[inline(never)]
     fn unsuccessful(&mut self, opcode: Opcode, status: Status) -> Lone {
         let result = ret::of_status(status);
         if result == ret::FAIL {

@@ -87,7 +87,7 @@ impl Cluster {
         }
         let slot = *self.order.get(self.continuum.server(key)?)?;
         let connection = self.connection(slot)?;
-        let fits = len <= self.shared.config.send_limit.min(u32::MAX as usize);
+        let fits = len <= self.shared.config.send_limit;
         if connection.state != State::Ready || !connection.incoming.is_done() || !fits {
             return None;
         }
@@ -141,7 +141,7 @@ impl Cluster {
     #[inline]
     #[must_use]
     pub fn lone_wakeup(&self, sent: Instant) -> Instant {
-        let dead = sent + self.shared.config.dead_timeout;
+        let dead = sent.after_nanos(self.shared.dead_nanos);
         if self.active.is_empty() { dead } else { dead.min(self.next_timer) }
     }
 

@@ -85,7 +85,7 @@ impl Cluster {
             order: Vec::new(),
             continuum: Continuum::default(),
             distribution: Arc::new(Named::Ketama),
-            shared: Shared { config, ..Shared::default() },
+            shared: Shared::new(config),
             woken: Vec::new(),
             starting: Vec::new(),
             active: Vec::new(),
@@ -106,7 +106,7 @@ impl Cluster {
 
     /// Sets other limits. Timers that run already are judged by the new ones.
     pub fn set_config(&mut self, config: Config) {
-        self.shared.config = config;
+        self.shared.set_config(config);
         self.next_timer = Instant::ORIGIN;
     }
 

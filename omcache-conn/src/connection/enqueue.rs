@@ -63,8 +63,7 @@ impl Connection {
         origin: Origin,
         shared: &mut Shared,
     ) -> Result<u32, SubmitError> {
-        // Lengths in the FIFO have 32 bits.
-        let limit = shared.config.send_limit.min(u32::MAX as usize);
+        let limit = shared.config.send_limit;
         let (len, queued) = (packet.len(), self.outgoing.len());
         if len > limit.saturating_sub(queued) {
             let server = self.index.unwrap_or_default();

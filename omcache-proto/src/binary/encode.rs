@@ -5,7 +5,7 @@ use bytes::BytesMut;
 use super::{
     CounterExtras, FlushExtras, HEADER_LEN, Opcode, RequestHeader, StoreExtras, TouchExtras, VerbosityExtras,
 };
-use crate::{ConcatMode, CounterMode, EncodeError, Request, StoreMode};
+use crate::{ConcatMode, CounterMode, EncodeError, Key, Request, StoreMode};
 
 /// The lengths of a packet's parts, each known to fit its field of the header.
 pub(super) struct Lengths {
@@ -24,6 +24,16 @@ impl Lengths {
             key: u16::try_from(key).map_err(|_| EncodeError::KeyTooLong { len: key })?,
             body: u32::try_from(body).map_err(|_| EncodeError::BodyTooLong { len: body })?,
         })
+    }
+
+    /// As [`Lengths::of`], with a key, which has 250 bytes at most, and extras of no more than 20.
+    #[inline(always)]
+    fn of_key(extras: usize, key: Key<'_>, value: usize) -> Result<Self, EncodeError> {
+        let key = key.as_bytes().len();
+        let body = body_len(extras, key, value);
+        let body_too_long = |_| EncodeError::BodyTooLong { len: body };
+        let body = if value == 0 { body as u32 } else { u32::try_from(body).map_err(body_too_long)? };
+        Ok(Self { extras: extras as u8, key: key as u16, body })
     }
 }
 
@@ -117,7 +127,30 @@ impl Head {
         value: &[u8],
         out: impl Out,
     ) -> Result<(), EncodeError> {
-        let lengths = Lengths::of(N, key.len(), value.len())?;
+        self.write_parts(Lengths::of(N, key.len(), value.len())?, extras, key, value, out)
+    }
+
+    /// As [`Head::write`], where the key's length is known to fit.
+    #[inline(always)]
+    fn write_keyed<const N: usize>(
+        self,
+        extras: [u8; N],
+        key: Key<'_>,
+        value: &[u8],
+        out: impl Out,
+    ) -> Result<(), EncodeError> {
+        self.write_parts(Lengths::of_key(N, key, value.len())?, extras, key.as_bytes(), value, out)
+    }
+
+    #[inline(always)]
+    fn write_parts<const N: usize>(
+        self,
+        lengths: Lengths,
+        extras: [u8; N],
+        key: &[u8],
+        value: &[u8],
+        out: impl Out,
+    ) -> Result<(), EncodeError> {
         let header = RequestHeader {
             opcode: self.opcode,
             key_len: lengths.key,
@@ -263,19 +296,19 @@ impl Request<'_> {
     fn encode_here(&self, opaque: u32, out: impl Out) -> Result<(), EncodeError> {
         let head = |cas| Head { opcode: self.opcode(), cas, opaque };
         match *self {
-            Self::Get { key, .. } => head(0).write([], key.as_bytes(), &[], out),
+            Self::Get { key, .. } => head(0).write_keyed([], key, &[], out),
             Self::Store { key, value, flags, expiration, cas, .. } => {
                 let extras = StoreExtras { flags, expiration }.encode();
-                head(cas).write(extras, key.as_bytes(), value, out)
+                head(cas).write_keyed(extras, key, value, out)
             }
-            Self::Delete { key, cas, .. } => head(cas).write([], key.as_bytes(), &[], out),
+            Self::Delete { key, cas, .. } => head(cas).write_keyed([], key, &[], out),
             Self::GetAndTouch { key, expiration, .. } | Self::Touch { key, expiration } => {
-                head(0).write(TouchExtras { expiration }.encode(), key.as_bytes(), &[], out)
+                head(0).write_keyed(TouchExtras { expiration }.encode(), key, &[], out)
             }
-            Self::Concat { key, value, cas, .. } => head(cas).write([], key.as_bytes(), value, out),
+            Self::Concat { key, value, cas, .. } => head(cas).write_keyed([], key, value, out),
             Self::Counter { key, delta, initial, expiration, cas, .. } => {
                 let extras = CounterExtras { delta, initial, expiration }.encode();
-                head(cas).write(extras, key.as_bytes(), &[], out)
+                head(cas).write_keyed(extras, key, &[], out)
             }
             Self::Flush { delay, .. } => match (FlushExtras { delay }).encode() {
                 Some(extras) => head(0).write(extras, &[], &[], out),
