@@ -283,12 +283,14 @@ impl Incoming {
     }
 
     /// The last `len` bytes before the position, taken out without copying.
+    #[inline]
     pub(crate) fn take_before_position(&mut self, len: usize) -> Bytes {
         let Some(before) = self.pos.checked_sub(len) else { return Bytes::new() };
-        self.buffer.advance(before);
+        let mut value = self.buffer.split_to(self.pos).freeze();
         self.filled -= self.pos;
         self.pos = 0;
-        self.buffer.split_to(len).freeze()
+        value.advance(before);
+        value
     }
 
     /// Gives the chunk back where everything in it is decoded.

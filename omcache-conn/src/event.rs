@@ -190,6 +190,7 @@ impl Response<'_> {
 
     /// The value, without copying: it keeps the receive chunk it lies in (64 KiB, or up to twice the value's own length
     /// where that is more) alive as long as it lives.
+    #[inline]
     #[must_use]
     pub fn into_value(self) -> Bytes {
         let len = self.header.value_len();

@@ -195,6 +195,14 @@ impl<'a> Command<'a> {
     }
 }
 
+/// A request that stores; an error where the key is invalid.
+#[inline(always)]
+pub(crate) fn store_request<'a>(mode: StoreMode, item: &Item<'a>, quiet: bool) -> Result<Request<'a>, Error> {
+    let &Item { key, value, flags, cas, expiration } = item;
+    let key = Key::new(key).map_err(Error::invalid)?;
+    Ok(Request::Store { mode, key, value, flags, expiration: expiration.as_raw(), cas, quiet })
+}
+
 fn store<'a>(mode: Mode, item: &Item<'a>, key: Key<'a>, quiet: bool) -> Request<'a> {
     let &Item { value, flags, cas, .. } = item;
     let mode = match mode {
@@ -216,7 +224,7 @@ fn counter(mode: CounterMode, key: Key<'_>, delta: Delta, quiet: bool) -> Reques
 }
 
 /// The answer to a request of the get family.
-#[inline]
+#[inline(always)]
 pub(crate) fn value(response: Response<'_>) -> Result<Option<Value>, Error> {
     let header = *response.header();
     match header.status {

@@ -71,7 +71,7 @@ impl Cluster {
     /// Queues `count` requests by their keys, as [`Cluster::submit`] does, but each server's together. `request` makes the
     /// one with this number, always the same, or none where it has no valid key: then nothing at all is queued, `each` is
     /// not called, and the result is false. Else `each` is told of every request, of those that are queued in the order of
-    /// their opaques, which count up by one.
+    /// their opaques, which count up by one. Where a server has no room for one, it takes none of those behind it.
     #[inline(always)]
     pub fn submit_many<'r>(
         &mut self,
@@ -128,13 +128,21 @@ impl Cluster {
             }
             return;
         };
-        let mut accepted = false;
+        let (mut accepted, mut full) = (false, None);
         while at < next.len() {
-            let result = match request(at) {
-                Some(request) => connection.enqueue(&request, Origin::Key, shared),
-                None => Err(SubmitError::NoKey),
+            let result = match (request(at), &full) {
+                (_, Some(full)) => Err(SubmitError::clone(full)),
+                (Some(request), None) => connection.enqueue(&request, Origin::Key, shared),
+                (None, None) => Err(SubmitError::NoKey),
             };
-            accepted |= result.is_ok();
+            match &result {
+                Ok(_) => accepted = true,
+                // Those behind it may be on the same key, and must not get there before it.
+                Err(error @ SubmitError::SendBufferFull { needed, limit, .. }) if needed <= limit => {
+                    full = Some(error.clone());
+                }
+                Err(_) => {}
+            }
             each(Submitted { at, server, result });
             at = next.get(at).map_or(usize::MAX, |&next| next as usize);
         }

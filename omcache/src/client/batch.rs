@@ -1,5 +1,7 @@
 //! Commands on many keys at once: pipelined to all servers, with a result for each key.
 
+use std::ops::Range;
+
 use omcache_conn::{Event, Instant, Response, SubmitError, Target};
 use omcache_proto::{Key, Request};
 
@@ -137,7 +139,7 @@ impl Client {
     fn batch<'r, M: Meaning>(
         &mut self,
         count: usize,
-        mut request: impl FnMut(usize) -> Result<Request<'r>, Error>,
+        request: impl Fn(usize) -> Result<Request<'r>, Error>,
     ) -> Vec<Result<M::Result, Error>> {
         let mut now = self.begin();
         let deadline = self.deadline(now);
@@ -150,15 +152,23 @@ impl Client {
             unsettled: count,
         };
         let mut waiting = Waiting::default();
-        for place in 0..count {
-            match request(place) {
-                Ok(request) => self.submit_one(place, &request, &mut batch, &mut waiting),
-                Err(error) => batch.settle(place, Err(error)),
+        let mut next = 0;
+        while next < count {
+            let places = next..count.min(next + STRIDE);
+            next = places.end;
+            if !waiting.is_empty() || !self.submit_stride(places.clone(), &request, &mut batch, &mut waiting)
+            {
+                for place in places {
+                    match request(place) {
+                        Ok(request) => self.submit_one(place, &request, &mut batch, &mut waiting),
+                        Err(error) => batch.settle(place, Err(error)),
+                    }
+                }
             }
-            if place % STRIDE == STRIDE - 1 {
+            if next < count {
                 // A failing poll is told by the wait at the end.
                 now = self.advance(now, Some(now), &mut batch).unwrap_or(now);
-                self.submit_waiting(now, &mut request, &mut batch, &mut waiting);
+                self.submit_waiting(now, &request, &mut batch, &mut waiting);
             }
         }
         self.driver.cluster.settle_quiet();
@@ -176,7 +186,7 @@ impl Client {
                 }
             };
             let left = waiting.len();
-            if self.submit_waiting(now, &mut request, &mut batch, &mut waiting) {
+            if self.submit_waiting(now, &request, &mut batch, &mut waiting) {
                 // A server has all of its own: it need not wait for the others to tell what became of it.
                 self.driver.cluster.settle_quiet();
             }
@@ -193,6 +203,28 @@ impl Client {
                 Err(error) => return self.end_batch(batch, error),
             };
         }
+    }
+
+    /// Submits these requests together, while none waits for room. False, with nothing done, where one is invalid.
+    fn submit_stride<'r, M: Meaning>(
+        &mut self,
+        places: Range<usize>,
+        request: &impl Fn(usize) -> Result<Request<'r>, Error>,
+        batch: &mut Batch<M>,
+        waiting: &mut Waiting,
+    ) -> bool {
+        let first = places.start;
+        let request = |at| request(first + at).ok();
+        self.driver.cluster.submit_many(places.len(), request, |submitted| {
+            let place = first + submitted.at;
+            match submitted.result {
+                Ok(_) => batch.places.push(place),
+                Err(SubmitError::SendBufferFull { server, needed, limit, .. }) if needed <= limit => {
+                    waiting.push(server, place);
+                }
+                Err(error) => batch.settle(place, Err(error.into())),
+            }
+        })
     }
 
     /// Submits one request, unless others of its server wait for room.
@@ -224,7 +256,7 @@ impl Client {
     fn submit_waiting<'r, M: Meaning>(
         &mut self,
         now: Instant,
-        mut request: impl FnMut(usize) -> Result<Request<'r>, Error>,
+        request: &impl Fn(usize) -> Result<Request<'r>, Error>,
         batch: &mut Batch<M>,
         waiting: &mut Waiting,
     ) -> bool {

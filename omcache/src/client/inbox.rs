@@ -114,6 +114,16 @@ impl Inbox {
         }
     }
 
+    /// Whether nobody gave up on anything that is under way.
+    pub(super) fn abandoned_none(&self) -> bool {
+        self.abandoned.0.is_empty()
+    }
+
+    /// As [`Inbox::take_silent`] of `count` requests, none of which was given up.
+    pub(super) fn take_all_silent(&mut self, count: usize) {
+        self.queued = self.queued.saturating_sub(count);
+    }
+
     /// True where it is a failure.
     fn finish(&mut self, ticket: Ticket, quiet: bool, result: Result<command::Reply, Error>) -> bool {
         if !quiet {

@@ -135,7 +135,9 @@ impl Client {
             let silent = is_silent(&event);
             let unnamed = self.inbox.take(event, &mut self.driver.logger);
             self.name_kept(unnamed);
-            if silent {
+            if silent && self.inbox.abandoned_none() {
+                self.inbox.take_all_silent(self.driver.cluster.drop_silent());
+            } else if silent {
                 let inbox = &mut self.inbox;
                 self.driver.cluster.take_silent(|opaque| inbox.take_silent(opaque));
             }

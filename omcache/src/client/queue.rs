@@ -1,9 +1,10 @@
 //! Buffered writes: commands in their quiet form, whose failures are told at the next flush.
 
 use omcache_conn::{SubmitError, Target};
+use omcache_proto::{Request, StoreMode};
 
 use super::{Client, Ticket};
-use crate::command::Command;
+use crate::command::{self, Command, Mode};
 use crate::error::Error;
 
 /// Bytes that are queued before they are sent without being asked for.
@@ -45,12 +46,20 @@ impl Client {
     /// which has no quiet form; [`NoServers`](crate::ErrorKind::NoServers); [`Timeout`](crate::ErrorKind::Timeout) where
     /// the buffer stays full.
     pub fn queue(&mut self, command: &Command<'_>) -> Result<Ticket, Error> {
-        if matches!(command, Command::Get(_) | Command::GetAndTouch(..) | Command::Touch(..)) {
-            return Err(Error::invalid(
-                "gets and touch can't be queued: they have no answer, or no quiet form",
-            ));
+        match *command {
+            // The usual one: its kind is known where it is encoded.
+            Command::Store(Mode::Set, item) => {
+                self.queue_request(&command::store_request(StoreMode::Set, &item, true)?)
+            }
+            Command::Get(_) | Command::GetAndTouch(..) | Command::Touch(..) => {
+                Err(Error::invalid("gets and touch can't be queued: they have no answer, or no quiet form"))
+            }
+            _ => self.queue_request(&command.request(true)?),
         }
-        let request = command.request(true)?;
+    }
+
+    #[inline(always)]
+    fn queue_request(&mut self, request: &Request<'_>) -> Result<Ticket, Error> {
         let before = self.unflushed;
         self.unflushed += request.encoded_len_binary();
         if before == 0 || self.unflushed >= SEND_AT {
@@ -60,11 +69,11 @@ impl Client {
                 self.driver.flush(now);
             }
         }
-        match self.driver.cluster.submit(Target::Key, &request) {
+        match self.driver.cluster.submit(Target::Key, request) {
             Ok(opaque) => Ok(opaque),
             Err(SubmitError::SendBufferFull { needed, limit, .. }) if needed <= limit => {
                 let now = self.begin();
-                self.submit_with_room(now, |cluster| cluster.submit(Target::Key, &request))
+                self.submit_with_room(now, |cluster| cluster.submit(Target::Key, request))
             }
             Err(error) => Err(error.into()),
         }

@@ -1,7 +1,7 @@
 //! Commands on one key.
 
 use omcache_conn::Target;
-use omcache_proto::{Key, Request};
+use omcache_proto::{Key, Request, StoreMode};
 
 use super::Client;
 use crate::command::{self, Command, Delta, Item, Mode, Stored, Value};
@@ -53,7 +53,7 @@ impl Client {
         value: &V,
         expiration: impl Into<Expiration>,
     ) -> Result<Stored, Error> {
-        self.store(Mode::Set, &Item::new(key, value).expires(expiration))
+        self.store_one(StoreMode::Set, &Item::new(key, value).expires(expiration))
     }
 
     /// Stores a value where the key does not exist yet; else the result is [`Stored::Exists`].
@@ -140,6 +140,13 @@ impl Client {
     /// As [`Client::set`].
     pub fn store(&mut self, mode: Mode, item: &Item<'_>) -> Result<Stored, Error> {
         let request = Command::Store(mode, *item).request(false)?;
+        self.exchange(Target::Key, &request, |response| command::stored(&response))
+    }
+
+    /// As [`Client::store`], where the mode is known: what depends on it folds.
+    #[inline(always)]
+    fn store_one(&mut self, mode: StoreMode, item: &Item<'_>) -> Result<Stored, Error> {
+        let request = command::store_request(mode, item, false)?;
         self.exchange(Target::Key, &request, |response| command::stored(&response))
     }
 
