@@ -82,6 +82,23 @@ fn points() -> impl Strategy<Value = Vec<(u32, usize)>> {
 }
 
 proptest! {
+    /// Many keys at once have the servers that each has alone: of equal lengths, as most are, and of any.
+    #[test]
+    fn many_keys_are_looked_up_as_one(
+        given in given(20),
+        named in named(),
+        keys in prop_oneof![
+            (0..70_usize).prop_flat_map(|len| prop::collection::vec(prop::collection::vec(any::<u8>(), len), 0..14)),
+            prop::collection::vec(key(), 0..14),
+        ],
+    ) {
+        let continuum = Continuum::new(&named, &servers(&given)).unwrap();
+        let mut found = Vec::new();
+        continuum.for_each_server(keys.len(), |at| &keys[at], |at, server| found.push((at, Some(server))));
+        let alone: Vec<_> = keys.iter().map(|key| continuum.server(key)).enumerate().collect();
+        prop_assert_eq!(found, alone);
+    }
+
     #[test]
     fn a_walk_is_a_permutation_that_begins_with_the_server(
         named in named(), given in given(50), key in key(),

@@ -13,6 +13,7 @@ pub struct Answers<'c> {
     rest: &'c [u8],
     entries: &'c [Entry],
     max_body: usize,
+    server: usize,
     /// What `rest` and `entries` were: what became of them is noted at the end, as less is then to be kept at hand.
     all: &'c [u8],
     under_way: &'c [Entry],
@@ -22,6 +23,12 @@ pub struct Answers<'c> {
 }
 
 impl<'c> Answers<'c> {
+    /// The server that answered, by its index.
+    #[must_use]
+    pub fn server(&self) -> usize {
+        self.server
+    }
+
     /// The next one that a caller waits for; none where what comes next is for [`Cluster::answers`](crate::Cluster::answers)
     /// or [`Cluster::poll_event`](crate::Cluster::poll_event).
     #[allow(
@@ -91,6 +98,7 @@ impl Connection {
             rest,
             entries,
             max_body,
+            server: self.index.unwrap_or_default(),
             all: rest,
             under_way: entries,
             position,

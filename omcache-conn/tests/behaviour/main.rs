@@ -12,6 +12,7 @@ mod interests;
 mod load;
 mod lone;
 mod loss;
+mod many;
 mod opaques;
 mod poison;
 mod quiet;

@@ -18,7 +18,7 @@ use omcache_conn::{
     Action, Address, Cluster, Config, ConnectionId, Event, Failure, Health, Instant, LookupId, Outcome,
     Response, Server, ServerChange, SubmitError, Target,
 };
-use omcache_proto::binary::HEADER_LEN;
+use omcache_proto::binary::{HEADER_LEN, ResponsePacket};
 use omcache_proto::{Key, Request, StoreMode};
 
 use ledger::{Answer, Fate, Ledger};
@@ -64,6 +64,10 @@ pub(crate) struct World {
     pub(crate) goes_alone: bool,
     /// Requests that went the shortest way.
     pub(crate) went_alone: usize,
+    /// Looks at answers by the way of those who only look.
+    pub(crate) shows_answers: bool,
+    /// Answers that came that way.
+    pub(crate) shown: usize,
     /// Calls `handle_time` more often than it has to.
     pub(crate) eager: bool,
     sequence: u64,
@@ -89,6 +93,8 @@ impl World {
             kept: Vec::new(),
             goes_alone: false,
             went_alone: 0,
+            shows_answers: false,
+            shown: 0,
             eager: false,
             sequence: 0,
         };
@@ -119,6 +125,38 @@ impl World {
             Err(_) => assert_eq!(self.cluster.last_opaque(), before, "a refused request takes no opaque"),
         }
         result
+    }
+
+    /// Submits quiet requests on these keys together; how many were accepted.
+    pub(crate) fn submit_many(&mut self, keys: &[String], deletes: bool) -> usize {
+        let request = |at: usize| {
+            let key = Key::new(keys[at].as_bytes()).ok()?;
+            Some(match deletes {
+                true => Request::Delete { key, cas: 0, quiet: true },
+                false => Request::Get { key, with_key: at % 2 == 0, quiet: true },
+            })
+        };
+        let before = self.cluster.last_opaque();
+        let mut told = Vec::new();
+        let valid = self.cluster.submit_many(keys.len(), request, |submitted| told.push(submitted));
+        assert_eq!(valid, (0..keys.len()).all(|at| request(at).is_some()));
+        assert_eq!(told.len(), if valid { keys.len() } else { 0 });
+        let mut numbers: Vec<_> = told.iter().map(|submitted| submitted.at).collect();
+        numbers.sort_unstable();
+        assert!(numbers.into_iter().eq(0..told.len()), "each is told once");
+        let (mut last, mut accepted) = (before, 0);
+        for submitted in told {
+            match submitted.result {
+                Ok(opaque) => {
+                    self.accept(last, opaque, Target::Key, &request(submitted.at).unwrap());
+                    (last, accepted) = (opaque, accepted + 1);
+                }
+                Err(SubmitError::NoServers { .. } | SubmitError::SendBufferFull { .. }) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert_eq!(self.cluster.last_opaque(), last, "a refused request takes no opaque");
+        accepted
     }
 
     fn accept(&mut self, before: u32, opaque: u32, target: Target, request: &Request<'_>) {
@@ -479,6 +517,9 @@ impl World {
 
     /// Takes an event, and those that may be asked for with it.
     pub(crate) fn drain_one(&mut self) -> bool {
+        if self.shows_answers && self.show_answers() {
+            return true;
+        }
         let has_events = self.cluster.has_events();
         if let Some(event) = self.cluster.poll_event() {
             assert!(has_events, "there was an event");
@@ -516,6 +557,28 @@ impl World {
             return true;
         }
         false
+    }
+
+    /// Looks at answers, not always to the last one.
+    fn show_answers(&mut self) -> bool {
+        let mut seen = Vec::new();
+        while let Some(mut answers) = self.cluster.answers() {
+            let server = answers.server();
+            while seen.len() < 5
+                && let Some(packet) = answers.next()
+            {
+                seen.push(look_at_packet(&packet, server));
+            }
+            if seen.len() == 5 {
+                break;
+            }
+        }
+        self.shown += seen.len();
+        let any = !seen.is_empty();
+        for answer in seen {
+            self.answered(answer);
+        }
+        any
     }
 
     fn answered(&mut self, mut answer: Answer) {
@@ -666,21 +729,25 @@ impl World {
 
 /// What is in a response; its value may be kept.
 fn look_at(response: Response<'_>, kept: Option<&mut Vec<(Bytes, Vec<u8>)>>) -> Answer {
-    let packet = response.packet();
-    let answer = Answer {
-        opaque: response.opaque(),
-        opcode: packet.opcode,
-        status: packet.status,
-        server: response.server(),
-        endpoint: String::new(),
-        key: packet.key.to_vec(),
-        value: packet.value.to_vec(),
-    };
+    let answer = look_at_packet(&response.packet(), response.server());
+    assert_eq!(response.opaque(), answer.opaque);
     assert_eq!(response.value(), answer.value);
     if let Some(kept) = kept {
         kept.push((response.into_value(), answer.value.clone()));
     }
     answer
+}
+
+fn look_at_packet(packet: &ResponsePacket<'_>, server: usize) -> Answer {
+    Answer {
+        opaque: packet.opaque,
+        opcode: packet.opcode,
+        status: packet.status,
+        server,
+        endpoint: String::new(),
+        key: packet.key.to_vec(),
+        value: packet.value.to_vec(),
+    }
 }
 
 /// The server at the address of a peer.

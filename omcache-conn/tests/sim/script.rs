@@ -19,6 +19,7 @@ const NAMES: usize = 3;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Op {
     Get { key: u8, quiet: bool, server: Option<u8> },
+    Many { key: u8, count: u8, deletes: bool },
     Store { key: u8, mode: StoreMode, len: usize, quiet: bool },
     Other { key: u8, which: u8 },
     ToServer { server: u8, which: u8 },
@@ -59,7 +60,8 @@ impl From<[u8; 4]> for Op {
         let key = a % 24;
         let peer = a % PEERS as u8;
         match code % 40 {
-            0..=4 => Op::Get { key, quiet: b & 1 == 1, server: (b & 6 == 6).then_some(c) },
+            0 => Op::Many { key, count: b % 32, deletes: c & 3 == 3 },
+            1..=4 => Op::Get { key, quiet: b & 1 == 1, server: (b & 6 == 6).then_some(c) },
             5..=9 => {
                 Op::Store { key, mode: pick(&STORES, b >> 1), len: pick(&LENGTHS, c), quiet: b & 1 == 1 }
             }
@@ -144,6 +146,7 @@ impl Play {
         world.connects_at_once = setup.flags & 1 == 1;
         world.takes_values = setup.flags & 2 == 2;
         world.goes_alone = setup.flags & 4 == 4;
+        world.shows_answers = setup.flags & 8 == 8;
         world.cluster.set_last_opaque(u32::MAX.wrapping_sub(u32::from(setup.opaque % 32)));
         let mut play = Self { world };
         play.name_all();
@@ -189,6 +192,10 @@ impl Play {
                 let key = Key::new(name.as_bytes()).unwrap();
                 let target = server.map_or(Target::Key, |by| self.server(by));
                 self.submit(target, &Request::Get { key, with_key: true, quiet });
+            }
+            Op::Many { key, count, deletes } => {
+                let keys: Vec<_> = (0..count).map(|next| format!("key{}", (key + next) % 24)).collect();
+                world.submit_many(&keys, deletes);
             }
             Op::Store { key, mode, len, quiet } => {
                 let _ = world.store(Target::Key, mode, &format!("key{key}"), len, quiet);

@@ -1,0 +1,115 @@
+//! Requests on many keys that are handed over together, and their answers by the way of those who only look.
+
+use omcache_conn::{Config, Event, Outcome, SubmitError};
+use omcache_proto::{Key, Request, StoreMode};
+
+use crate::sim::World;
+use crate::sim::ledger::Fate;
+use crate::sim::peer::Mode;
+
+fn ready(config: Config, servers: usize) -> World {
+    let mut world = World::new(config, servers);
+    for server in 0..servers {
+        world.noop(server);
+    }
+    world.run();
+    world
+}
+
+fn keys(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("key{number}")).collect()
+}
+
+#[test]
+fn each_key_is_asked_of_its_own_server_and_its_answer_shown() {
+    let mut world = ready(Config::default(), 4);
+    world.shows_answers = true;
+    let keys = keys(403);
+    for key in &keys {
+        let server = world.cluster.server_for_key(key.as_bytes()).unwrap();
+        world.peers[server].put(key, format!("{key}@:value"));
+    }
+    let before = world.cluster.last_opaque();
+    assert_eq!(world.submit_many(&keys, false), keys.len());
+    world.cluster.settle_quiet();
+    world.run();
+    assert_eq!(world.shown, keys.len());
+    let fates = (1..=403).map(|next| world.fate(before + next));
+    assert!(fates.into_iter().all(|fate| matches!(fate, Fate::Answered { .. })));
+    assert!(!world.cluster.has_pending());
+    assert_eq!(world.cluster.poll_deadline(), None, "nothing is waited for any more");
+}
+
+#[test]
+fn keys_of_a_disabled_server_go_on_along_the_ring() {
+    let mut world = World::new(Config::default(), 3);
+    world.peers[1].mode = Mode::Refusing;
+    world.noop(1);
+    world.run();
+    let keys = keys(60);
+    let before = world.cluster.last_opaque();
+    assert_eq!(world.submit_many(&keys, true), 60);
+    world.cluster.settle_quiet();
+    world.run();
+    for opaque in before + 1..=before + 60 {
+        // A delete of what is not there is answered.
+        assert!(matches!(world.fate(opaque), Fate::Answered { server: 0 | 2, .. }));
+    }
+}
+
+#[test]
+fn without_servers_each_is_refused() {
+    let mut world = World::new(Config::default(), 0);
+    assert_eq!(world.submit_many(&keys(7), false), 0);
+}
+
+#[test]
+fn where_one_key_is_invalid_nothing_is_queued() {
+    let mut world = ready(Config::default(), 2);
+    for at in 0..9 {
+        let mut keys = keys(9);
+        keys[at] = if at % 2 == 0 { String::new() } else { "k".repeat(251) };
+        assert_eq!(world.submit_many(&keys, false), 0);
+    }
+    assert!(!world.cluster.has_pending());
+    assert_eq!(world.submit_many(&keys(9), false), 9, "the next ones are not mixed with those");
+    world.cluster.settle_quiet();
+    world.run();
+}
+
+#[test]
+fn what_has_no_room_is_not_overtaken() {
+    let mut world = ready(Config { send_limit: 400, ..Config::default() }, 1);
+    let key = Key::new(b"key").unwrap();
+    let values: [&[u8]; 4] = [&[b'a'; 100], &[b'b'; 300], b"c", b"d"];
+    let request = |at: usize| {
+        let (mode, value) = (StoreMode::Set, values[at]);
+        Some(Request::Store { mode, key, value, flags: 0, expiration: 0, cas: 0, quiet: true })
+    };
+    let mut told = Vec::new();
+    assert!(world.cluster.submit_many(4, request, |submitted| told.push(submitted)));
+    assert!(told[0].result.is_ok());
+    for submitted in &told[1..] {
+        let full = matches!(submitted.result, Err(SubmitError::SendBufferFull { server: 0, .. }));
+        assert!(full, "{submitted:?}");
+    }
+}
+
+#[test]
+fn silence_about_many_is_told_at_once() {
+    let mut world = ready(Config::default(), 1);
+    let keys = keys(20);
+    assert_eq!(world.submit_many(&keys, false), 20);
+    world.cluster.settle_quiet();
+    world.transmit();
+    world.serve();
+    world.io();
+    let event = world.cluster.poll_event();
+    assert!(
+        matches!(&event, Some(Event::Settled(settled)) if settled.outcome == Outcome::Silent),
+        "{event:?}"
+    );
+    assert_eq!(world.cluster.drop_silent(), 19);
+    assert_eq!(world.cluster.drop_silent(), 0);
+    assert!(world.cluster.poll_event().is_none() && !world.cluster.has_pending());
+}
