@@ -81,28 +81,31 @@ impl Cluster {
             let packet = packets.split_to((entry.len as usize).min(packets.len()));
             let refused = match entry.origin {
                 Origin::Key => match self.requeue(from, entry, &packet, retry) {
-                    Ok(slot) => {
-                        if entry.is_quiet() && quiet.last() != Some(&slot) {
+                    Ok(slot) if entry.is_quiet() => {
+                        if quiet.last() != Some(&slot) {
                             quiet.push(slot);
                         }
                         continue;
                     }
-                    Err(_) if *failure == Failure::Removed => Failure::Removed,
-                    Err(refused) => refused,
+                    Ok(_) => None,
+                    Err(_) if *failure == Failure::Removed => Some(Failure::Removed),
+                    Err(refused) => Some(refused),
                 },
-                Origin::Server => failure.clone(),
-                // The quiet requests before it are settled where they went.
-                Origin::Internal => {
-                    for slot in quiet.drain(..) {
-                        if let Some((connection, shared)) = self.parts(slot) {
-                            connection.settle_quiet(shared);
-                        }
-                    }
-                    continue;
-                }
+                Origin::Server => Some(failure.clone()),
+                Origin::Internal => None,
             };
-            if let Some((connection, shared)) = self.parts(from) {
+            if let Some(refused) = refused
+                && let Some((connection, shared)) = self.parts(from)
+            {
                 connection.settle(entry, Outcome::NotSent(refused), shared);
+            }
+            if !entry.opcode.is_quiet() {
+                // Its answer would have told of the quiet ones before it: not so where they went elsewhere.
+                for slot in quiet.drain(..) {
+                    if let Some((connection, shared)) = self.parts(slot) {
+                        connection.settle_quiet(shared);
+                    }
+                }
             }
         }
     }

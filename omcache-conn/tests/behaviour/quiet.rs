@@ -229,3 +229,46 @@ fn a_noop_that_was_not_sent_does_no_harm() {
         world.ledger.iter().all(|(_, record)| record.opcode != Opcode::NOOP || record.fate != Fate::Pending)
     );
 }
+
+#[test]
+fn quiet_requests_that_part_from_the_loud_one_behind_them_are_settled_where_they_go() {
+    for taken_off in [false, true] {
+        let mut world = World::new(Config::default(), 3);
+        world.peers[0].mode = Mode::Unreachable;
+        let then = |world: &World, key: &String| {
+            let continuum = world.cluster.continuum();
+            continuum.walk(key.as_bytes()).nth(1)
+        };
+        let to_second = world.keys_of(0).find(|key| then(&world, key) == Some(1)).unwrap();
+        let to_third = world.keys_of(0).find(|key| then(&world, key) == Some(2)).unwrap();
+        let set = world.set_quiet(&to_second, 1);
+        let get = world.get(&to_third);
+        // Here nothing is to be added: the get's answer would tell.
+        world.cluster.settle_quiet();
+        world.run();
+        if taken_off {
+            world.cluster.set_servers(vec![literal(1), literal(2)]).unwrap();
+        } else {
+            world.kill(0);
+            let connection = world.cluster.connection_of(0).unwrap();
+            world.cluster.handle_lost(world.now, connection, Failure::Closed);
+        }
+        world.run();
+        assert_eq!(world.fate(set), &SILENT, "taken off: {taken_off}");
+        assert!(matches!(world.fate(get), Fate::Answered { .. }));
+        assert!(!world.cluster.has_pending());
+    }
+}
+
+#[test]
+fn quiet_requests_before_a_loud_one_that_goes_nowhere_are_settled() {
+    let mut world = World::new(Config::default(), 2);
+    world.peers[0].mode = Mode::Refusing;
+    let key = world.key_of(0);
+    let set = world.set_quiet(&key, 1);
+    let noop = world.noop(0);
+    world.cluster.settle_quiet();
+    world.run();
+    assert_eq!(world.fate(set), &SILENT);
+    assert!(matches!(world.fate(noop), Fate::Settled(Outcome::NotSent(_))));
+}
