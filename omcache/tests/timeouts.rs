@@ -112,3 +112,26 @@ fn without_a_timeout_the_dead_timeout_ends_the_wait() {
     let error = within(ms(500), "a get", || client.get("key")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NoServers);
 }
+
+#[test]
+fn a_wait_for_a_timer_alone_is_one_sleep() {
+    use omcache::driver::{Driver, Waited, conn};
+    // Nobody listens there any more.
+    let mut server = Memcached::start();
+    server.kill();
+    let mut driver = Driver::new(conn::Config::default());
+    driver.cluster.set_servers(vec![server.address().parse().unwrap()]).unwrap();
+    driver.cluster.submit(conn::Target::Server(0), &omcache::driver::proto::Request::Noop).unwrap();
+    let mut now = driver.now();
+    until(Duration::from_secs(5), "the server is disabled", || {
+        now = driver.wait(now, Some(now + ms(10))).unwrap().1;
+        while driver.cluster.poll_event().is_some() {}
+        driver.cluster.server_status(0).unwrap().health == conn::Health::Disabled
+    });
+    // What is left is the time until it is tried again.
+    let deadline = now + ms(50);
+    let (waited, later) = driver.wait(now, Some(deadline)).unwrap();
+    assert_eq!(waited, Waited::Elapsed);
+    assert!(later >= deadline, "it came back {:?} too early", deadline.since(later));
+    assert_eq!(driver.wait(later, Some(later)).unwrap().0, Waited::Nothing, "a look is no sleep");
+}

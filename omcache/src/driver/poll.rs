@@ -27,7 +27,7 @@ pub enum Waited {
     Elapsed,
     /// A signal came first.
     Interrupted,
-    /// There is nothing to wait for: no request is under way.
+    /// There is nothing to wait for: no request is under way and no timer runs, or the deadline had passed.
     Nothing,
 }
 
@@ -97,10 +97,28 @@ impl Driver {
         let polled = self.poll_sockets(timeout.as_ref());
         let now = self.now();
         let waited = match polled {
+            Ok(Polled::Nothing) => return self.sleep(now, until),
             Ok(polled) => self.handle_polled(now, polled),
             Err(Errno::INTR) => Waited::Interrupted,
             Err(error) => return Err(error.into()),
         };
+        self.flush(now);
+        Ok((waited, now))
+    }
+
+    /// Where no socket is to be watched: waits for the timers, if there are any.
+    #[cold]
+    fn sleep(&mut self, now: Instant, until: Instant) -> io::Result<(Waited, Instant)> {
+        let mut waited = Waited::Nothing;
+        let mut now = now;
+        if until > now && self.cluster.poll_deadline().is_some() {
+            waited = match poll(&mut [], Some(&timespec(until.since(now)))) {
+                Ok(_) => Waited::Elapsed,
+                Err(Errno::INTR) => Waited::Interrupted,
+                Err(error) => return Err(error.into()),
+            };
+            now = self.now();
+        }
         self.flush(now);
         Ok((waited, now))
     }
