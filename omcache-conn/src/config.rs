@@ -17,7 +17,9 @@ pub struct Config {
     pub connect_timeout: Duration,
     /// How long a server that failed its handshake is left alone before it is tried again, at least 10 ms. Default: 10 s.
     pub reconnect_timeout: Duration,
-    /// How long a connection that owes an answer may stay without progress before it is given up. Default: 10 s.
+    /// How long a connection that owes an answer may stay without progress before it is given up, and how long a request may
+    /// wait for a handshake. Where both this and the connect timeout are over at once, the handshake has failed, and what
+    /// waits goes to the next server. Default: 10 s.
     pub dead_timeout: Duration,
     /// Bytes that may wait to be sent to one server. A request that does not fit is refused. At most
     /// 4 GiB - 1; more counts as that. Default: 10 MiB.

@@ -74,9 +74,10 @@ pub enum Failure {
         code: Option<i32>,
     },
     /// The handshake was not complete in time.
-    #[error("handshake not complete after {} ms", limit.as_millis())]
+    #[error("handshake not complete in time, of {} ms at most", limit.as_millis())]
     ConnectTimeout {
-        /// [`Config::connect_timeout`](crate::Config::connect_timeout), or the address's share of it.
+        /// [`Config::connect_timeout`](crate::Config::connect_timeout): where a name has several addresses, each has its
+        /// share of it.
         limit: Duration,
     },
     /// The server owed an answer and made no progress for too long.

@@ -118,7 +118,6 @@ impl InFlight {
         self.head == self.entries.len()
     }
 
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.under_way().len()
     }

@@ -148,8 +148,7 @@ impl Cluster {
         }
         if accepted {
             self.last_server = server;
-            self.wake(slot);
-            self.activate(slot);
+            self.joined(slot);
         }
     }
 }

@@ -104,7 +104,8 @@ impl Cluster {
         &self.shared.config
     }
 
-    /// Sets other limits. Timers that run already are judged by the new ones.
+    /// Sets other limits. How long an answer is owed already is judged by the new dead timeout; a handshake that is under
+    /// way, and the pause of a disabled server, end when they were to.
     pub fn set_config(&mut self, config: Config) {
         self.shared.set_config(config);
         self.next_timer = Instant::ORIGIN;
@@ -274,13 +275,28 @@ impl Cluster {
     pub(crate) fn wake(&mut self, slot: ConnectionId) {
         let Some(Some(connection)) = self.connections.get_mut(slot.index()) else { return };
         if !matches!(connection.state, State::Ready | State::Probing { .. }) {
-            if !connection.starting {
-                connection.starting = true;
-                self.starting.push(slot);
-            }
+            self.await_time(slot);
         } else if !connection.woken {
             connection.woken = true;
             self.woken.push(slot);
+        }
+    }
+
+    /// Sees to it that requests are sent which joined others of a connection.
+    pub(crate) fn joined(&mut self, slot: ConnectionId) {
+        // Also one that is about to be ready waits for the time: its new requests do.
+        match self.connection(slot).is_some_and(|connection| connection.state == State::Ready) {
+            true => self.wake(slot),
+            false => self.await_time(slot),
+        }
+        self.activate(slot);
+    }
+
+    fn await_time(&mut self, slot: ConnectionId) {
+        if let Some(Some(connection)) = self.connections.get_mut(slot.index())
+            && !std::mem::replace(&mut connection.starting, true)
+        {
+            self.starting.push(slot);
         }
     }
 

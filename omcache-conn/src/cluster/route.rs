@@ -129,8 +129,7 @@ impl Cluster {
         if connection.in_flight.quiet_run() >= MAX_QUIET_RUN {
             connection.settle_quiet(shared);
         }
-        self.wake(slot);
-        self.activate(slot);
+        self.joined(slot);
         Ok(slot)
     }
 }

@@ -178,6 +178,7 @@ impl Connection {
         self.state = State::Ready;
         self.down = false;
         self.waiting_since = None;
+        self.arrivals.clear();
         Message::Ready
     }
 }

@@ -19,7 +19,7 @@ impl Connection {
     pub(crate) fn handle_time(&mut self, shared: &mut Shared) -> Follow {
         let now = shared.now;
         let dead = shared.config.dead_timeout;
-        let is_dead = self.waiting_since.is_some_and(|since| since + dead <= now);
+        let dead_at = self.waiting_since.map_or(Instant::FAR_FUTURE, |since| since + dead);
         match self.state {
             State::Idle if self.wants_handshake() => self.start(shared),
             State::Disabled { until } if until <= now => {
@@ -27,15 +27,23 @@ impl Connection {
                 self.start(shared)
             }
             State::Idle | State::Disabled { .. } => Follow::Nothing,
-            State::Ready if is_dead => self.lost(Failure::DeadTimeout { limit: dead }, shared),
+            State::Ready if dead_at <= now => self.lost(Failure::DeadTimeout { limit: dead }, shared),
             State::Ready => Follow::Nothing,
-            State::Resolving { .. } | State::Connecting { .. } | State::Probing { .. } if is_dead => {
+            // Where both limits come at once, as they do by default, it is the handshake that failed.
+            State::Resolving { deadline, .. }
+            | State::Connecting { deadline, .. }
+            | State::Probing { deadline, .. }
+                if dead_at <= now && dead_at < deadline =>
+            {
                 // What waited that long has failed; it is not handed on to make the caller wait once more.
                 let failure = Failure::DeadTimeout { limit: dead };
-                self.settle_unsent(&failure, shared);
+                self.settle_overdue(&failure, shared);
                 self.disable(failure, shared)
             }
-            State::Resolving { deadline, .. } if deadline <= now => {
+            State::Resolving { lookup_deadline, deadline, .. } if lookup_deadline <= now => {
+                if deadline > now {
+                    return self.connect_first(deadline, shared);
+                }
                 let failure = Failure::ConnectTimeout { limit: shared.config.connect_timeout };
                 self.disable(failure, shared)
             }
@@ -47,9 +55,7 @@ impl Connection {
                 self.next_or_disable(failure, deadline, shared)
             }
             State::Resolving { .. } | State::Connecting { .. } | State::Probing { .. } => {
-                if self.waiting_since.is_none() && !self.outgoing.is_empty() {
-                    self.waiting_since = Some(now);
-                }
+                self.note_arrivals(now);
                 Follow::Nothing
             }
         }
@@ -58,16 +64,20 @@ impl Connection {
     /// Begins a handshake.
     fn start(&mut self, shared: &mut Shared) -> Follow {
         self.retry = false;
-        self.waiting_since = (!self.outgoing.is_empty()).then_some(shared.now);
+        self.waiting_since = None;
+        self.arrivals.clear();
+        self.note_arrivals(shared.now);
+        self.first_waiting = self.in_flight.front().map(|entry| entry.opaque);
         let deadline = shared.now + shared.config.connect_timeout;
         if let Some(address) = self.server.literal_address() {
             self.addresses = vec![address];
-            self.next_address = 0;
-            return self.connect_next(deadline, shared);
+            return self.connect_first(deadline, shared);
         }
         shared.lookups += 1;
         let lookup = LookupId(shared.lookups);
-        self.state = State::Resolving { lookup, deadline };
+        // A resolver that hangs must leave time for the addresses that are known.
+        let lookup_deadline = shared.now + share(deadline, shared.now, self.addresses.len() + 1);
+        self.state = State::Resolving { lookup, lookup_deadline, deadline };
         let (host, port) = (self.server.host().to_owned(), self.server.port().to_owned());
         shared.actions.push_back(Action::Resolve { lookup, host, port });
         Follow::Nothing
@@ -76,7 +86,6 @@ impl Connection {
     pub(crate) fn resolved(&mut self, result: Result<Vec<Address>, Failure>, shared: &mut Shared) -> Follow {
         let State::Resolving { deadline, .. } = self.state else { return Follow::Nothing };
         let deadline = self.excused(deadline, shared);
-        self.next_address = 0;
         match result {
             Ok(addresses) if !addresses.is_empty() => self.addresses = addresses,
             // The addresses that worked before are worth a try while the resolver is out of order.
@@ -87,15 +96,20 @@ impl Connection {
             }
             Err(failure) => return self.disable(failure, shared),
         }
+        self.connect_first(deadline, shared)
+    }
+
+    fn connect_first(&mut self, deadline: Instant, shared: &mut Shared) -> Follow {
+        self.next_address = 0;
         self.connect_next(deadline, shared)
     }
 
     fn connect_next(&mut self, deadline: Instant, shared: &mut Shared) -> Follow {
         let Some(address) = self.addresses.get(self.next_address).cloned() else { return Follow::Nothing };
-        let left = u32::try_from(self.addresses.len() - self.next_address).unwrap_or(u32::MAX);
-        self.next_address += 1;
         // A hanging address must leave time for those behind it.
-        let address_deadline = shared.now + deadline.since(shared.now) / left;
+        let left = self.addresses.len() - self.next_address;
+        let address_deadline = shared.now + share(deadline, shared.now, left);
+        self.next_address += 1;
         self.state = State::Connecting { address_deadline, deadline };
         shared.actions.push_back(Action::Connect { connection: self.id, address });
         Follow::Nothing
@@ -118,7 +132,10 @@ impl Connection {
         if deadline >= shared.now {
             return deadline;
         }
-        self.waiting_since = self.waiting_since.map(|_| shared.now);
+        if self.waiting_since.take().is_some() {
+            self.arrivals.clear();
+            self.note_arrivals(shared.now);
+        }
         shared.now + shared.config.connect_timeout
     }
 
@@ -129,6 +146,8 @@ impl Connection {
             State::Connecting { deadline, .. } | State::Probing { deadline, .. } => {
                 self.next_or_disable(failure, deadline, shared)
             }
+            // Nothing could be sent on it: it would be made anew for ever.
+            State::Ready if self.is_stuck() => self.disable(failure, shared),
             State::Ready => {
                 let retry = self.owes();
                 self.close(shared);
@@ -149,9 +168,9 @@ impl Connection {
             self.tell(shared, ServerChange::AddressFailed { address, failure });
         }
         // The requests have waited since the first address.
-        let waiting_since = self.waiting_since;
+        let (waiting_since, arrivals) = (self.waiting_since, std::mem::take(&mut self.arrivals));
         self.close(shared);
-        self.waiting_since = waiting_since;
+        (self.waiting_since, self.arrivals) = (waiting_since, arrivals);
         self.connect_next(deadline, shared)
     }
 
@@ -175,8 +194,21 @@ impl Connection {
         self.blocked = false;
         self.retry = false;
         self.waiting_since = None;
+        self.arrivals.clear();
         self.state = State::Idle;
     }
+
+    /// Whether the request for which this connection was made still waits, and so nothing was sent.
+    fn is_stuck(&self) -> bool {
+        self.first_waiting.is_some()
+            && self.first_waiting == self.in_flight.front().map(|entry| entry.opaque)
+            && self.in_flight.unsent(self.outgoing.len()).0 == self.in_flight.len()
+    }
+}
+
+/// The share of one of `parts` in the time that is left.
+fn share(deadline: Instant, now: Instant, parts: usize) -> Duration {
+    deadline.since(now) / u32::try_from(parts).unwrap_or(u32::MAX).max(1)
 }
 
 /// A NOOP as it is sent.

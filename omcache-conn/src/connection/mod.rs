@@ -1,6 +1,7 @@
 //! One server's connection: what it owes, and what becomes of its requests.
 
 mod answers;
+mod arrivals;
 mod decode;
 mod enqueue;
 mod handshake;
@@ -19,6 +20,7 @@ use crate::server::{Address, Server};
 use crate::shared::{Queued, Shared};
 
 pub use answers::Answers;
+use arrivals::Arrivals;
 pub(crate) use decode::Message;
 pub(crate) use enqueue::{MAX_QUIET_RUN, Packet};
 pub(crate) use state::State;
@@ -54,6 +56,10 @@ pub(crate) struct Connection {
     /// Since when an answer is owed and nothing moved.
     pub(crate) waiting_since: Option<Instant>,
     pub(crate) last_failure: Option<Failure>,
+    /// Since when which requests wait for the handshake.
+    arrivals: Arrivals,
+    /// The first request that waited when the handshake began, by its opaque.
+    first_waiting: Option<u32>,
     /// It stands in the cluster's list of connections with bytes to write.
     pub(crate) woken: bool,
     /// It stands in the cluster's list of connections that wait for the time.
@@ -85,6 +91,8 @@ impl Connection {
             blocked: false,
             waiting_since: None,
             last_failure: None,
+            arrivals: Arrivals::default(),
+            first_waiting: None,
             woken: false,
             starting: false,
             unread: false,
@@ -148,10 +156,9 @@ impl Connection {
             State::Idle => None,
             State::Disabled { until } => Some(until),
             State::Ready => dead,
-            State::Resolving { deadline, .. } => Some(dead.map_or(deadline, |dead| dead.min(deadline))),
-            State::Connecting { address_deadline, .. } | State::Probing { address_deadline, .. } => {
-                Some(dead.map_or(address_deadline, |dead| dead.min(address_deadline)))
-            }
+            State::Resolving { lookup_deadline: step, .. }
+            | State::Connecting { address_deadline: step, .. }
+            | State::Probing { address_deadline: step, .. } => Some(dead.map_or(step, |dead| dead.min(step))),
         }
     }
 

@@ -58,12 +58,13 @@ pub struct ServerStatus {
 /// ```
 ///
 /// A connection that was lost with something outstanding, or waiting to be sent, leaves Idle at the next
-/// [`Cluster::handle_time`](crate::Cluster::handle_time). `Connection::down` stands beside the state: it is set on the
+/// [`Cluster::handle_time`](crate::Cluster::handle_time). One that was lost before the request that it was made for could be
+/// sent goes from Ready to Disabled. A look-up that hangs is left for Connecting where addresses are known from before. `Connection::down` stands beside the state: it is set on the
 /// way into Disabled and cleared on the way into Ready, and while it is set the server takes no keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     Idle,
-    Resolving { lookup: LookupId, deadline: Instant },
+    Resolving { lookup: LookupId, lookup_deadline: Instant, deadline: Instant },
     Connecting { address_deadline: Instant, deadline: Instant },
     Probing { opaque: u32, sent: usize, address_deadline: Instant, deadline: Instant },
     Ready,

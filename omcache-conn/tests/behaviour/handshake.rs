@@ -312,3 +312,41 @@ fn a_probe_is_not_answered_before_it_is_sent() {
     assert_eq!(world.health(0), Health::Disabled);
     assert!(world.fate(noop).is_not_sent());
 }
+
+#[test]
+fn a_lookup_that_hangs_leaves_time_for_the_addresses_that_were_known() {
+    let mut world = World::named(patient(), 2);
+    world.get("a");
+    world.run();
+    world.reset(0);
+    world.peers[0].mode = Mode::Unreachable;
+    world.names.insert("cache".into(), Name::Hangs);
+    let get = world.get("a");
+    world.advance_ms(60_000);
+    // A third of the ten seconds for the look-up, and for each address an equal part of what is left.
+    let from_first: Vec<_> =
+        world.connects.iter().map(|&(at, peer)| (at.as_nanos() / 1_000_000, peer)).collect();
+    assert_eq!(from_first, [(0, 0), (3_333, 0), (6_666, 1)]);
+    assert!(matches!(world.fate(get), Fate::Answered { .. }));
+    assert_eq!(world.health(0), Health::Ready);
+    // Its answer may still come, and is not waited for.
+    let (late, _) = world.lookups.pop().unwrap();
+    world.cluster.handle_resolved(world.now, late, Ok(vec![Address::Ip(address(0))]));
+    world.run();
+    assert_eq!(world.health(0), Health::Ready);
+}
+
+#[test]
+fn a_lookup_that_hangs_with_no_address_that_works_ends_with_the_limit() {
+    let mut world = World::named(patient(), 1);
+    world.get("a");
+    world.run();
+    world.reset(0);
+    world.peers[0].mode = Mode::Unreachable;
+    world.names.insert("cache".into(), Name::Hangs);
+    let noop = world.noop(0);
+    world.advance_ms(9_999);
+    assert_eq!(world.health(0), Health::Connecting);
+    world.advance_ms(1);
+    assert_eq!(world.fate(noop).failure(), &Failure::ConnectTimeout { limit: Duration::from_secs(10) });
+}

@@ -9,6 +9,7 @@ mod failover;
 mod handshake;
 mod held;
 mod interests;
+mod limits;
 mod load;
 mod lone;
 mod loss;

@@ -182,3 +182,55 @@ fn a_pause_of_no_length_does_not_keep_a_request_for_ever() {
         assert_eq!(world.fate(get).failure(), &Failure::NoServers);
     }
 }
+
+/// Brings the first server's connection up to where its requests could be sent, and breaks it there.
+fn breaks_before_a_byte(world: &mut World) {
+    let connection = world.cluster.connection_of(0).unwrap();
+    while world.health(0) != Health::Ready {
+        world.pass_time();
+        world.io();
+        if matches!(world.health(0), Health::Connecting | Health::Retrying) {
+            world.transmit();
+        }
+        world.serve();
+        world.drain();
+    }
+    world.sockets.get_mut(&connection).unwrap().reset();
+    world.cluster.handle_lost(world.now, connection, Failure::Closed);
+    world.perform();
+}
+
+#[test]
+fn connections_that_break_before_anything_could_be_sent_are_no_working_server() {
+    let mut world = World::new(Config::default(), 2);
+    let key = world.key_of(0);
+    let get = world.get(&key);
+    breaks_before_a_byte(&mut world);
+    assert_eq!((world.health(0), world.connects.len()), (Health::Disabled, 1));
+    world.run();
+    assert!(matches!(world.fate(get), Fate::Answered { server: 1, .. }), "{:?}", world.fate(get));
+    assert!(matches!(world.changes_of(0).last(), Some(ServerChange::Disabled { .. })));
+}
+
+#[test]
+fn a_connection_that_rested_may_break_once_before_its_next_request_is_sent() {
+    let mut world = World::new(Config::default(), 2);
+    let key = world.key_of(0);
+    // What was sent and answered on it is no matter: a break finds the next request unsent.
+    for _ in 0..3 {
+        world.get(&key);
+        world.run();
+        let get = world.get(&key);
+        breaks_before_a_byte(&mut world);
+        assert_eq!(world.health(0), Health::Idle);
+        world.run();
+        assert!(matches!(world.fate(get), Fate::Answered { server: 0, .. }), "{:?}", world.fate(get));
+    }
+    // But not twice.
+    let get = world.get(&key);
+    breaks_before_a_byte(&mut world);
+    breaks_before_a_byte(&mut world);
+    assert_eq!(world.health(0), Health::Disabled);
+    world.run();
+    assert!(matches!(world.fate(get), Fate::Answered { server: 1, .. }), "{:?}", world.fate(get));
+}
