@@ -140,6 +140,11 @@ impl InFlight {
     }
 
     #[inline]
+    pub(crate) fn get(&self, at: usize) -> Option<&Entry> {
+        self.fifo.get(at)
+    }
+
+    #[inline]
     pub(crate) fn front(&self) -> Option<&Entry> {
         self.entries.get(self.head)
     }

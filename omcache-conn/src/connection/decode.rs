@@ -76,7 +76,10 @@ impl Connection {
                         return self.probe_answer(&header, asked);
                     }
                     _ => match self.in_flight.find(header.opaque, self.outgoing.len()) {
-                        Match::Entry { silent } => (header, silent),
+                        Match::Entry { silent } => match self.mismatch(&header, silent) {
+                            None => (header, silent),
+                            Some(error) => return Message::Poison(error),
+                        },
                         Match::None => {
                             let ResponseHeader { opaque, opcode, .. } = header;
                             return Message::Poison(ProtocolError::Unexpected { opaque, opcode });
@@ -127,14 +130,19 @@ impl Connection {
         }
     }
 
+    /// What is wrong with a response to the request at this place. Asked before it settles any others.
+    #[inline]
+    fn mismatch(&self, header: &ResponseHeader, at: usize) -> Option<ProtocolError> {
+        let entry = self.in_flight.get(at)?;
+        let (opaque, asked, answered) = (entry.opaque, entry.opcode, header.opcode);
+        let is_right = asked.loud() == answered.loud();
+        (!is_right).then_some(ProtocolError::OpcodeMismatch { opaque, asked, answered })
+    }
+
     #[inline]
     fn answer(&mut self, header: ResponseHeader, shared: &Shared) -> Message {
         let Some(&entry) = self.in_flight.front() else { return Message::None };
         let len = header.packet_len();
-        if entry.opcode.loud() != header.opcode.loud() {
-            let (opaque, asked, answered) = (entry.opaque, entry.opcode, header.opcode);
-            return Message::Poison(ProtocolError::OpcodeMismatch { opaque, asked, answered });
-        }
         let too_large = len > shared.config.receive_limit;
         let there = self.incoming.pending().len();
         if there < len && !too_large {

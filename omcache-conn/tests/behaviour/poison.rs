@@ -43,6 +43,7 @@ fn every_breach_closes_the_connection_and_settles_everything() {
         Lie::Garbage,
         Lie::Unasked,
         Lie::Truncated,
+        Lie::Later,
     ] {
         for read_max in [usize::MAX, 7, 1] {
             let mut world = ready();
@@ -231,4 +232,22 @@ fn a_breach_fails_one_connection_alone() {
     world.run();
     assert!(world.fate(wrong).is_unknown());
     assert!(matches!(world.fate(right), Fate::Answered { .. }));
+}
+
+#[test]
+fn a_response_that_is_rejected_settles_nothing_before_it() {
+    for read_max in [usize::MAX, 1] {
+        let mut world = ready();
+        world.peers[0].read_max = read_max;
+        world.peers[0].put("there", "v");
+        // The hit is answered under the opaque of the set: so the hit would be a miss, and the set done.
+        world.peers[0].lie = Some((0, Lie::Later));
+        let (hit, set) = (world.get_quiet("there"), world.set_quiet("key", 5));
+        world.cluster.settle_quiet();
+        world.run();
+        let mismatch =
+            ProtocolError::OpcodeMismatch { opaque: set, asked: Opcode::SETQ, answered: Opcode::GETKQ };
+        let unknown = Fate::Settled(omcache_conn::Outcome::Unknown(Failure::Protocol(mismatch)));
+        assert_eq!((world.fate(hit), world.fate(set)), (&unknown, &unknown));
+    }
 }

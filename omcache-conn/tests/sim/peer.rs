@@ -57,10 +57,12 @@ pub(crate) enum Lie {
     Truncated,
     /// Another status.
     Status,
+    /// The opaque of another request that is under way, one of another kind.
+    Later,
 }
 
 impl Lie {
-    pub(crate) const ALL: [Lie; 10] = [
+    pub(crate) const ALL: [Lie; 11] = [
         Lie::Opaque,
         Lie::Opcode,
         Lie::Magic,
@@ -71,6 +73,7 @@ impl Lie {
         Lie::Unasked,
         Lie::Truncated,
         Lie::Status,
+        Lie::Later,
     ];
 }
 
@@ -167,7 +170,8 @@ impl Peer {
         let verdict = self.execute(&message, &request, output);
         let mut closes = matches!(request, Request::Quit { .. });
         if output.len() > from {
-            closes |= self.tell_lies(output, from);
+            let later = later_of_another_kind(&input[message.encoded_len()..], message.opcode);
+            closes |= self.tell_lies(output, from, later);
         }
         let (opaque, opcode, key) = (message.opaque, message.opcode, message.key.to_vec());
         let executed = Executed { peer: self.number, opaque, opcode, key, verdict };
@@ -273,7 +277,7 @@ impl Peer {
     }
 
     /// Spoils the answer at `from`, if it is one's turn. Whether the stream ends with it.
-    fn tell_lies(&mut self, output: &mut BytesMut, from: usize) -> bool {
+    fn tell_lies(&mut self, output: &mut BytesMut, from: usize, later: Option<u32>) -> bool {
         let lie = match &mut self.lie {
             None => return false,
             Some((wait @ 1.., _)) => {
@@ -286,6 +290,10 @@ impl Peer {
         let answer = &mut output[from..];
         match lie {
             Lie::Opaque => answer[12] ^= 0x40,
+            Lie::Later => match later {
+                Some(opaque) => answer[12..16].copy_from_slice(&opaque.to_be_bytes()),
+                None => answer[12] ^= 0x40,
+            },
             Lie::Opcode => {
                 answer[1] = if answer[1] == Opcode::VERSION.0 { Opcode::NOOP.0 } else { Opcode::VERSION.0 }
             }
@@ -317,4 +325,15 @@ impl Peer {
         }
         false
     }
+}
+
+/// The opaque of the next request whose answers no client can take for those to `opcode`.
+fn later_of_another_kind(mut input: &[u8], opcode: Opcode) -> Option<u32> {
+    while let Ok(Decoded::Complete { message, consumed }) = decode_request(input, MAX_BODY) {
+        if message.opcode.loud() != opcode.loud() {
+            return Some(message.opaque);
+        }
+        input = &input[consumed..];
+    }
+    None
 }
