@@ -94,6 +94,21 @@ fn batches_allocate_no_more_than_their_results() {
 }
 
 #[test]
+fn a_queue_that_is_never_flushed_holds_no_more_than_its_buffers() {
+    let servers = Memcached::start_many::<2>();
+    let keys = keys();
+    let mut client = warm(&servers, &keys);
+    let of_queue = allocated(|| {
+        for key in keys.iter().cycle().take(500_000) {
+            let _ = client.queue(&Command::Store(Mode::Set, Item::new(key, "v"))).unwrap();
+        }
+    });
+    let bytes = of_queue.bytes_max;
+    assert!(bytes < 3 << 20, "{bytes} bytes for what the servers have settled long since");
+    assert!(client.flush().unwrap().failures.is_empty());
+}
+
+#[test]
 fn a_large_value_is_read_into_the_buffer_that_is_handed_out() {
     const LEN: usize = 900 * 1024;
     let servers = Memcached::start_many::<1>();

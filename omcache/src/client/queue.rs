@@ -66,7 +66,9 @@ impl Client {
             let now = self.begin();
             if before > 0 {
                 self.unflushed = 0;
-                self.driver.flush(now);
+                // What the servers have to say is taken, or it would pile up until the next flush.
+                self.look_around(now);
+                self.take_events();
             }
         }
         match self.driver.cluster.submit(Target::Key, request) {
