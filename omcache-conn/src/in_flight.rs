@@ -4,6 +4,9 @@ use omcache_proto::binary::Opcode;
 
 use crate::buffer::Pool;
 
+/// What the opaques of NOOPs of this crate's own differ by from the last one of a caller.
+pub(crate) const INTERNAL: u32 = 0x8000_0000;
+
 /// A request on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
@@ -141,7 +144,7 @@ impl InFlight {
 
     #[inline]
     pub(crate) fn get(&self, at: usize) -> Option<&Entry> {
-        self.fifo.get(at)
+        self.under_way().get(at)
     }
 
     #[inline]
@@ -277,6 +280,22 @@ impl InFlight {
         None
     }
 
+    /// The request of a caller with this opaque. They mostly stand in the order of their opaques; then it is found without
+    /// looking at each.
+    pub(crate) fn entry(&self, opaque: u32) -> Option<&Entry> {
+        // A NOOP of this crate's own counts as the request before it.
+        let order = |entry: &Entry| match entry.origin {
+            Origin::Internal => entry.opaque ^ INTERNAL,
+            _ => entry.opaque,
+        };
+        let under_way = self.under_way();
+        let first = order(self.front()?);
+        let distance = opaque.wrapping_sub(first);
+        let at = under_way.partition_point(|entry| order(entry).wrapping_sub(first) < distance);
+        let is_it = |entry: &&Entry| entry.opaque == opaque && entry.origin != Origin::Internal;
+        under_way.get(at).filter(is_it).or_else(|| under_way.iter().find(is_it))
+    }
+
     /// Takes out the entry at this place; the shorter side moves.
     pub(crate) fn remove(&mut self, at: usize) -> Option<Entry> {
         let entry = *self.under_way().get(at)?;
@@ -399,6 +418,22 @@ mod tests {
         assert_eq!(take(1, 5), (0, 1, 12));
         fifo.disown_front();
         assert_eq!(fifo.find_unsent(2, 12), None, "it is nobody's any more");
+    }
+
+    #[test]
+    fn one_is_found_by_its_opaque_in_any_order() {
+        let mut fifo = InFlight::default();
+        let opaques = [u32::MAX - 1, u32::MAX, 0, 7, 8, 3, 9, 20];
+        for opaque in opaques {
+            fifo.push(entry(opaque, Opcode::GET), &mut Pool::default());
+            let noop = Entry { origin: Origin::Internal, ..entry(opaque ^ INTERNAL, Opcode::NOOP) };
+            fifo.push(noop, &mut Pool::default());
+        }
+        for opaque in opaques {
+            assert_eq!(fifo.entry(opaque).map(|entry| entry.opaque), Some(opaque));
+            assert_eq!(fifo.entry(opaque ^ INTERNAL), None, "it is nobody's");
+        }
+        assert_eq!((fifo.entry(1), fifo.entry(21), InFlight::default().entry(1)), (None, None, None));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use crate::buffer::Pool;
 use crate::config::Config;
 use crate::event::{Action, ServerEvent, Settled};
+use crate::in_flight::INTERNAL;
 use crate::instant::Instant;
 
 /// What the connections of a cluster share.
@@ -45,6 +46,6 @@ impl Shared {
     /// The opaque of a NOOP of this crate's own. It takes no number of the callers', whose requests so have
     /// consecutive ones, and is half the range away from those under way.
     pub(crate) fn internal_opaque(&self) -> u32 {
-        self.opaque ^ 0x8000_0000
+        self.opaque ^ INTERNAL
     }
 }

@@ -305,3 +305,39 @@ fn without_servers_nothing_is_queued() {
     assert!(nobody.flush().unwrap().failures.is_empty());
     nobody.discard();
 }
+
+#[test]
+fn a_queued_command_may_be_cancelled_and_the_flush_goes_on() {
+    let servers = Memcached::start_many::<1>();
+    let mut client = builder(&servers).timeout(Duration::from_secs(10)).build().unwrap();
+    assert!(client.set("there", "x", NEVER).unwrap().is_stored());
+    let add = Command::Store(Mode::Add, Item::new("there", "y"));
+
+    // Not sent: it never is.
+    let never = client.queue(&Command::Delete(b"there")).unwrap();
+    let stays = client.queue(&add).unwrap();
+    assert!(client.cancel(never));
+    assert!(!client.cancel(never), "once more changes nothing");
+    let failures = within(ms(2_000), "a flush", || client.flush()).unwrap().failures;
+    assert_eq!(failures.iter().map(|(failed, _)| *failed).collect::<Vec<_>>(), [stays]);
+    assert_eq!(client.get("there").unwrap().unwrap().data, "x");
+
+    // Sent: what became of it is told by no flush.
+    servers[0].pause();
+    let sent = client.queue(&add).unwrap();
+    let silent = set(&mut client, "silent", "z");
+    client.set_timeout(Some(ms(50)));
+    assert_eq!(client.flush().unwrap_err().kind(), ErrorKind::Timeout);
+    assert!(!client.cancel(sent) && !client.cancel(silent));
+    assert!(!client.cancel(sent) && !client.cancel(silent));
+    assert!(client.flush().unwrap().failures.is_empty(), "nobody waits for anything");
+    let last = client.queue(&add).unwrap();
+    assert_eq!(client.flush().unwrap_err().kind(), ErrorKind::Timeout);
+    servers[0].resume();
+    client.set_timeout(Some(Duration::from_secs(10)));
+    let failures = client.flush().unwrap().failures;
+    assert_eq!(failures.iter().map(|(failed, _)| *failed).collect::<Vec<_>>(), [last]);
+    assert!(!client.cancel(last) && !client.cancel(silent), "they have ended");
+    assert_eq!(client.get("silent").unwrap().unwrap().data, "z");
+    assert!(client.flush().unwrap().failures.is_empty());
+}

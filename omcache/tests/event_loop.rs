@@ -364,3 +364,28 @@ fn without_servers_there_is_nothing_to_wait_for() {
     events.client.descriptors(&mut descriptors);
     assert!(descriptors.is_empty() && events.client.time_left().is_none());
 }
+
+#[test]
+fn a_result_that_comes_of_the_last_step_is_told_by_it() {
+    // Connecting to a socket that is not there fails at once, so each step goes on to further servers.
+    let folder = tempfile::tempdir().unwrap();
+    let list: Vec<_> = (0..20).map(|n| format!("{}/{n}", folder.path().display())).collect();
+    for count in 1..list.len() {
+        let mut client = Client::builder().servers(list[..count].join(",")).unwrap().build().unwrap();
+        let ticket = client.submit(&Command::Get(b"key")).unwrap();
+        let mut turns = 0;
+        let completion = loop {
+            if let Some(completion) = client.next_completion() {
+                break completion;
+            }
+            let mut descriptors = Vec::new();
+            client.descriptors(&mut descriptors);
+            assert!(descriptors.is_empty() && turns <= count, "after {turns} turns of {count} servers");
+            assert_eq!(client.time_left(), Some(Duration::ZERO), "after {turns} turns of {count} servers");
+            client.step().unwrap();
+            turns += 1;
+        };
+        assert_eq!(completion.ticket, ticket);
+        assert!(completion.result.is_err());
+    }
+}

@@ -1,5 +1,7 @@
 //! Requests that are taken back, and connections that their own program closes.
 
+use omcache_proto::binary::Opcode;
+
 use super::Cluster;
 use crate::connection::{ConnectionId, Follow};
 use crate::error::Failure;
@@ -42,6 +44,15 @@ impl Cluster {
             }
             self.taken_back(slot);
         }
+    }
+
+    /// The opcode of a request that is queued or sent, and whose outcome did not come yet; none of others.
+    #[must_use]
+    pub fn outstanding(&self, opaque: u32) -> Option<Opcode> {
+        self.active.iter().find_map(|&slot| {
+            let entry = self.connection(slot)?.in_flight.entry(opaque)?;
+            Some(entry.opcode)
+        })
     }
 
     fn taken_back(&mut self, slot: ConnectionId) {

@@ -59,13 +59,18 @@ impl Client {
         Ok(Ticket(opaque))
     }
 
-    /// Gives up on a submitted command: if it is not sent it never will be, and this returns true; else its answer is
-    /// dropped when it comes. There is no completion for it.
+    /// Gives up on a submitted or queued command: if it is not sent it never will be, and this returns true; else its answer
+    /// is dropped when it comes. There is no completion for it, and no flush tells of it.
     pub fn cancel(&mut self, ticket: Ticket) -> bool {
         self.take_events();
         if let Some(at) = self.inbox.completions.iter().position(|completion| completion.ticket == ticket) {
             self.inbox.completions.remove(at);
             return false;
+        }
+        // One that has ended is heard of no more.
+        let Some(opcode) = self.driver.cluster.outstanding(ticket.0) else { return false };
+        if !self.inbox.is_abandoned(ticket.0) && opcode.is_quiet() {
+            self.inbox.queued = self.inbox.queued.saturating_sub(1);
         }
         !self.give_up(ticket.0, 1, 1, Error::timeout(true), |_| ()).was_sent()
     }
@@ -84,10 +89,14 @@ impl Client {
         let now = self.driver.now();
         let (waited, now) =
             self.driver.wait(now, Some(now)).map_err(|error| Error::new(crate::ErrorKind::System, error))?;
-        self.take_events();
-        // Events may have moved requests to other servers.
-        self.driver.step(now);
-        Ok(waited)
+        loop {
+            self.take_events();
+            // Events may have moved requests to other servers, and those may fail at once.
+            self.driver.step(now);
+            if !self.driver.cluster.has_events() {
+                return Ok(waited);
+            }
+        }
     }
 
     /// The descriptors to be watched now, shared, with whether to wait until they are readable and writable.
@@ -110,9 +119,59 @@ impl Client {
     /// likes. Nothing, where results wait to be taken.
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
-        if !self.inbox.completions.is_empty() {
+        if !self.inbox.completions.is_empty() || self.driver.cluster.has_events() {
             return Some(Duration::ZERO);
         }
         self.driver.time_left()
+    }
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panics")]
+
+    use super::*;
+    use crate::testing::Server;
+
+    fn complete(client: &mut Client) -> Completion {
+        let until = client.driver.now() + Duration::from_secs(5);
+        loop {
+            let now = client.driver.now();
+            assert!(now < until, "no completion");
+            client.driver.wait(now, Some(until)).unwrap();
+            client.take_events();
+            if let Some(completion) = client.next_completion() {
+                return completion;
+            }
+        }
+    }
+
+    #[test]
+    fn cancelling_what_has_ended_swallows_no_answer_when_its_number_comes_again() {
+        let server = Server::start().unwrap();
+        let mut client = Client::builder().server(server.address()).unwrap().build().unwrap();
+        let taken = client.submit(&Command::Get(b"key")).unwrap();
+        assert_eq!(complete(&mut client).ticket, taken);
+        // Something else is under way.
+        let other = client.submit(&Command::Get(b"other")).unwrap();
+        assert!(!client.cancel(taken) && !client.cancel(taken));
+        assert_eq!(complete(&mut client).ticket, other);
+        // As after four thousand million others.
+        client.driver.cluster.set_last_opaque(taken.0.wrapping_sub(1));
+        assert_eq!(client.submit(&Command::Get(b"key")).unwrap(), taken);
+        assert_eq!(complete(&mut client).ticket, taken);
+    }
+
+    #[test]
+    fn cancelling_twice_is_cancelling_once() {
+        let server = Server::start().unwrap();
+        let mut client = Client::builder().server(server.address()).unwrap().build().unwrap();
+        client.noop(0).unwrap();
+        let sent = client.submit(&Command::Get(b"key")).unwrap();
+        let other = client.submit(&Command::Get(b"other")).unwrap();
+        let first = client.cancel(sent);
+        assert_eq!((client.cancel(sent), first), (false, false));
+        assert_eq!(complete(&mut client).ticket, other);
+        assert!(!client.inbox.is_abandoned(sent.0));
     }
 }

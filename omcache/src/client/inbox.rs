@@ -1,6 +1,6 @@
 //! Events that nobody waits for at the moment: kept for those who submitted them, dropped for those who gave up.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use omcache_conn::{Event, Outcome};
 use omcache_proto::binary::Opcode;
@@ -11,29 +11,38 @@ use crate::command;
 use crate::driver::{Level, Logger};
 use crate::error::Error;
 
-/// Requests that their callers gave up on after they were sent.
+/// Requests that their callers gave up on after they were sent: ranges of consecutive opaques, by their first.
 #[derive(Debug, Default)]
-struct Abandoned(Vec<Range>);
+struct Abandoned(BTreeMap<u32, Range>);
 
-/// Requests with consecutive opaques.
 #[derive(Debug)]
 struct Range {
-    first: u32,
     count: u32,
     /// How many of them have no outcome yet; the others were settled before.
     unsettled: u32,
 }
 
 impl Abandoned {
+    /// The first of the range that the request is in.
+    #[inline]
+    fn find(&self, opaque: u32) -> Option<u32> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let before = self.0.range(..=opaque).next_back();
+        // Opaques wrap, and so may the last range.
+        let (&first, range) = before.or_else(|| self.0.last_key_value())?;
+        (opaque.wrapping_sub(first) < range.count).then_some(first)
+    }
+
     /// Whether the request is one of them. Where this is the last that is heard of it, it is so no longer.
     #[inline]
     fn take(&mut self, opaque: u32, is_last: bool) -> bool {
-        let has = |range: &Range| opaque.wrapping_sub(range.first) < range.count;
-        let Some(at) = self.0.iter().position(has) else { return false };
-        if let Some(range) = self.0.get_mut(at).filter(|_| is_last) {
-            range.unsettled -= 1;
+        let Some(first) = self.find(opaque) else { return false };
+        if let Some(range) = self.0.get_mut(&first).filter(|_| is_last) {
+            range.unsettled = range.unsettled.saturating_sub(1);
             if range.unsettled == 0 {
-                self.0.swap_remove(at);
+                self.0.remove(&first);
             }
         }
         true
@@ -59,14 +68,15 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
-    /// Notes that nobody waits any more for `count` requests from `first` on, of which `unsettled` have no outcome yet.
+    /// Notes that nobody waits any more for `count` requests from `first` on, of which `unsettled`, more than none, have no
+    /// outcome yet.
     pub(super) fn abandon(&mut self, first: u32, count: u32, unsettled: u32) {
-        self.abandoned.0.push(Range { first, count, unsettled });
+        self.abandoned.0.insert(first, Range { count, unsettled });
     }
 
-    /// Forgets what was abandoned: nothing is under way any more.
-    pub(super) fn forget_abandoned(&mut self) {
-        self.abandoned.0.clear();
+    /// Whether nobody waits for the request any more.
+    pub(super) fn is_abandoned(&self, opaque: u32) -> bool {
+        self.abandoned.find(opaque).is_some()
     }
 
     /// Takes an event that is not the caller's. A failure that it leaves wants its server's name.
@@ -158,8 +168,8 @@ mod tests {
     fn what_was_abandoned_is_remembered_until_the_last_is_heard_of_it() {
         let mut abandoned = Abandoned::default();
         // Of four requests across the wrap one is settled already.
-        abandoned.0.push(Range { first: u32::MAX - 1, count: 4, unsettled: 3 });
-        abandoned.0.push(Range { first: 10, count: 1, unsettled: 1 });
+        abandoned.0.insert(u32::MAX - 1, Range { count: 4, unsettled: 3 });
+        abandoned.0.insert(10, Range { count: 1, unsettled: 1 });
         assert!(!abandoned.take(2, true) && !abandoned.take(u32::MAX - 2, true));
         assert!(abandoned.take(u32::MAX, true) && abandoned.take(0, true));
         assert!(abandoned.take(10, false) && abandoned.take(10, false), "there is more to come");

@@ -279,9 +279,6 @@ impl Client {
             self.inbox.abandon(first, count, unsettled - taken_back);
             // Outcomes that are known by now are told to nobody.
             self.take_events();
-            if !self.driver.cluster.has_pending() {
-                self.inbox.forget_abandoned();
-            }
         }
         match error.kind() {
             ErrorKind::Timeout => Error::timeout(taken_back < unsettled),
