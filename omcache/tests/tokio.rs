@@ -162,3 +162,89 @@ fn a_killed_server_fails_what_was_sent_and_nothing_else() {
         }
     });
 }
+
+#[test]
+fn a_batch_larger_than_the_send_buffers_goes_through() {
+    const KEYS: usize = 100_000;
+    let (one, other) = (Memcached::start(), Memcached::start());
+    let keys: Vec<_> = (0..KEYS).map(|n| format!("key:{n}")).collect();
+    let value = "v".repeat(1024);
+    let items: Vec<_> = keys.iter().map(|key| Item::new(key, &value)).collect();
+    block_on(async {
+        let mut client = client_of(&[&one, &other]);
+        client.set_timeout(Some(Duration::from_secs(120)));
+        let client = AsyncClient::new(client);
+        assert!(client.set_multi(&items).await.into_iter().all(|stored| stored.unwrap().is_stored()));
+        let values = client.get_multi(&keys).await;
+        assert!(values.into_iter().all(|found| found.unwrap().unwrap().data == value));
+    });
+}
+
+#[test]
+fn single_commands_wait_for_room_as_well() {
+    let server = Memcached::start();
+    let value = "v".repeat(10_000);
+    block_on(async {
+        let client = Client::builder().server(server.address()).unwrap().send_limit(30_000).build().unwrap();
+        let client = AsyncClient::new(client);
+        let tasks: Vec<_> = (0..200)
+            .map(|n| {
+                let (client, value) = (client.clone(), value.clone());
+                tokio::spawn(async move { client.set(&format!("key:{n}"), &value, Expiration::NEVER).await })
+            })
+            .collect();
+        for task in tasks {
+            assert!(task.await.unwrap().unwrap().is_stored());
+        }
+        // One that never has room is refused at once.
+        let error = client.set("key", &"v".repeat(40_000), Expiration::NEVER).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::SendBufferFull);
+        // One that is given up while it waits was not sent.
+        server.pause();
+        let hasty = client.clone().with_timeout(Some(Duration::from_millis(100)));
+        let items: Vec<_> = (0..1000).map(|_| Item::new("key", &value)).collect();
+        let errors: Vec<_> = hasty.set_multi(&items).await.into_iter().map(Result::unwrap_err).collect();
+        assert!(errors.iter().all(|error| error.kind() == ErrorKind::Timeout), "{errors:?}");
+        assert!(errors[0].was_sent() && !errors[999].was_sent());
+        server.resume();
+        assert!(client.get("absent").await.unwrap().is_none());
+    });
+}
+
+#[test]
+fn a_client_whose_runtime_is_gone_fails() {
+    let server = Memcached::start();
+    let client = block_on(async {
+        let client = AsyncClient::new(client_of(&[&server]));
+        assert!(client.get("absent").await.unwrap().is_none());
+        client.with_timeout(None)
+    });
+    block_on(async {
+        let get = tokio::time::timeout(Duration::from_secs(5), client.get("absent")).await;
+        assert_eq!(get.expect("it waits for nobody").unwrap_err().kind(), ErrorKind::System);
+        let values = tokio::time::timeout(Duration::from_secs(5), client.get_multi(&["a", "b"])).await;
+        for value in values.expect("it waits for nobody") {
+            assert_eq!(value.unwrap_err().kind(), ErrorKind::System);
+        }
+    });
+    // Also for those that wait when it goes.
+    server.pause();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (client, waiting) = runtime.block_on(async {
+        let client = AsyncClient::new(client_of(&[&server])).with_timeout(None);
+        let of_task = client.clone();
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let elsewhere = std::thread::spawn(move || {
+            block_on(async {
+                sender.send(()).unwrap();
+                of_task.get("key").await
+            })
+        });
+        receiver.await.unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        (client, elsewhere)
+    });
+    drop(runtime);
+    assert_eq!(waiting.join().unwrap().unwrap_err().kind(), ErrorKind::System);
+    drop(client);
+}

@@ -1,13 +1,16 @@
 //! The client on tokio: the same commands, awaited; connections are shared and requests pipelined.
 
+mod batch;
 mod reactor;
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 
+use self::batch::Batch;
 use crate::client::{Client, Completion, Ticket};
 use crate::command::{Command, Delta, Item, Mode, Reply, Stored, Value};
 use crate::error::{Error, ErrorKind};
@@ -51,13 +54,18 @@ struct Shared {
     state: Mutex<State>,
     /// The task is to look again: something was submitted, or the last clone is gone.
     changed: Notify,
+    /// There may be room for those that found none.
+    room: Notify,
 }
 
 #[derive(Debug)]
 struct State {
     client: Client,
     waiters: HashMap<Ticket, oneshot::Sender<Result<Reply, Error>>>,
+    /// Nobody is there any more who asks, or the task is gone that serves.
     ended: bool,
+    /// Some wait for room.
+    blocked: bool,
 }
 
 #[derive(Debug)]
@@ -87,6 +95,25 @@ impl State {
             }
         }
     }
+}
+
+/// Told to those who wait where the task is gone, as it is with its runtime.
+struct Serving(Arc<Shared>);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let waiters = {
+            let mut state = self.0.lock();
+            state.ended = true;
+            std::mem::take(&mut state.waiters)
+        };
+        drop(waiters);
+        self.0.room.notify_waiters();
+    }
+}
+
+fn gone() -> Error {
+    Error::new(ErrorKind::System, "the task that serves the client is gone")
 }
 
 /// Takes a command back where its future is dropped.
@@ -120,9 +147,9 @@ impl AsyncClient {
     #[must_use]
     pub fn new(client: Client) -> Self {
         let timeout = client.timeout();
-        let state = Mutex::new(State { client, waiters: HashMap::new(), ended: false });
-        let shared = Arc::new(Shared { state, changed: Notify::new() });
-        tokio::spawn(reactor::run(Arc::clone(&shared)));
+        let state = Mutex::new(State { client, waiters: HashMap::new(), ended: false, blocked: false });
+        let shared = Arc::new(Shared { state, changed: Notify::new(), room: Notify::new() });
+        tokio::spawn(reactor::run(Serving(Arc::clone(&shared))));
         Self { _alive: Arc::new(Alive(Arc::clone(&shared))), shared, timeout }
     }
 
@@ -133,21 +160,29 @@ impl AsyncClient {
         self
     }
 
-    /// Runs a command.
+    /// Runs a command. Where the send buffer of its server is full, it waits until there is room.
     ///
     /// # Errors
-    /// As [`Client`]'s commands.
+    /// As [`Client`]'s commands; also [`System`](ErrorKind::System) where the runtime is gone that the client was made in.
     pub async fn run(&self, command: Command<'_>) -> Result<Reply, Error> {
         let (sender, receiver) = oneshot::channel();
         let pending = {
             let mut state = self.shared.lock();
-            let ticket = state.client.submit(&command)?;
-            state.waiters.insert(ticket, sender);
-            state.deliver();
-            Pending { shared: &self.shared, ticket }
+            if state.ended {
+                return Err(gone());
+            }
+            match state.client.submit(&command) {
+                Ok(ticket) => {
+                    state.waiters.insert(ticket, sender);
+                    state.deliver();
+                    Some(Pending { shared: &self.shared, ticket })
+                }
+                Err(error) if error.kind() == ErrorKind::SendBufferFull => None,
+                Err(error) => return Err(error),
+            }
         };
+        let Some(pending) = pending else { return self.run_with_room(command).await };
         self.shared.changed.notify_one();
-        let gone = || Error::new(ErrorKind::System, "the task that serves the client is gone");
         match self.timeout {
             None => receiver.await.unwrap_or_else(|_| Err(gone())),
             Some(timeout) => match tokio::time::timeout(timeout, receiver).await {
@@ -155,6 +190,18 @@ impl AsyncClient {
                 Err(_) => Err(Error::timeout(pending.give_up())),
             },
         }
+    }
+
+    /// Runs a command that found its server's send buffer full.
+    #[cold]
+    fn run_with_room<'c>(
+        &'c self,
+        command: Command<'c>,
+    ) -> Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send + 'c>> {
+        Box::pin(async move {
+            let mut results = self.run_all(vec![command]).await;
+            results.pop().unwrap_or(Err(Error::timeout(true)))
+        })
     }
 
     /// Reads a value; `None` where the key is not found.
@@ -167,7 +214,7 @@ impl AsyncClient {
 
     /// Reads many values, pipelined; a result for each key.
     pub async fn get_multi<K: AsRef<[u8]>>(&self, keys: &[K]) -> Vec<Result<Option<Value>, Error>> {
-        let commands = keys.iter().map(|key| Command::Get(key.as_ref()));
+        let commands = keys.iter().map(|key| Command::Get(key.as_ref())).collect();
         self.run_all(commands).await.into_iter().map(|reply| reply.and_then(value)).collect()
     }
 
@@ -206,7 +253,7 @@ impl AsyncClient {
 
     /// Stores many values, pipelined; a result for each.
     pub async fn set_multi(&self, items: &[Item<'_>]) -> Vec<Result<Stored, Error>> {
-        let commands = items.iter().map(|item| Command::Store(Mode::Set, *item));
+        let commands = items.iter().map(|item| Command::Store(Mode::Set, *item)).collect();
         self.run_all(commands).await.into_iter().map(|reply| reply.and_then(stored)).collect()
     }
 
@@ -254,23 +301,18 @@ impl AsyncClient {
         found(self.run(Command::Touch(key.as_ref(), expiration.into())).await?)
     }
 
-    /// Runs commands side by side.
-    async fn run_all<'c>(&self, commands: impl Iterator<Item = Command<'c>>) -> Vec<Result<Reply, Error>> {
-        let mut running: Vec<_> = commands.map(|command| Some(Box::pin(self.run(command)))).collect();
-        let mut results: Vec<_> = running.iter().map(|_| None).collect();
-        std::future::poll_fn(|context| {
-            let mut left = false;
-            for (future, result) in running.iter_mut().zip(&mut results) {
-                let Some(pinned) = future else { continue };
-                match pinned.as_mut().poll(context) {
-                    std::task::Poll::Ready(reply) => (*future, *result) = (None, Some(reply)),
-                    std::task::Poll::Pending => left = true,
+    /// Runs commands side by side. The timeout is for all of them together.
+    async fn run_all<'c>(&'c self, commands: Vec<Command<'c>>) -> Vec<Result<Reply, Error>> {
+        let mut batch = Batch::new(&self.shared, commands);
+        match self.timeout {
+            None => batch.run().await,
+            Some(timeout) => {
+                if tokio::time::timeout(timeout, batch.run()).await.is_err() {
+                    batch.give_up();
                 }
             }
-            if left { std::task::Poll::Pending } else { std::task::Poll::Ready(()) }
-        })
-        .await;
-        results.into_iter().map(|result| result.unwrap_or(Err(Error::timeout(true)))).collect()
+        }
+        batch.into_results()
     }
 }
 

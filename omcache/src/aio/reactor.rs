@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::Shared;
+use super::Serving;
 use crate::driver::Waited;
 
 /// A descriptor that is registered with the runtime. It is kept while the client keeps it, so that the runtime is not told
@@ -23,7 +23,8 @@ struct Registered {
 }
 
 /// Serves the client until its last clone is gone.
-pub(super) async fn run(shared: Arc<Shared>) {
+pub(super) async fn run(serving: Serving) {
+    let shared = &serving.0;
     let mut registered: Vec<Registered> = Vec::new();
     loop {
         let (wanted, timer) = {
@@ -39,6 +40,9 @@ pub(super) async fn run(shared: Arc<Shared>) {
                 state.deliver();
             }
             state.deliver();
+            if std::mem::take(&mut state.blocked) {
+                shared.room.notify_waiters();
+            }
             let timer = if turns == MAX_TURNS { Some(Duration::ZERO) } else { state.client.time_left() };
             (state.client.shared_descriptors(), timer)
         };

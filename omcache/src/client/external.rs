@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use omcache_conn::Target;
+#[cfg(feature = "tokio")]
+use omcache_conn::{Instant, SubmitError};
 
+#[cfg(feature = "tokio")]
+use super::Waiting;
 use super::{Client, Ticket};
 use crate::command::{Command, Reply};
 use crate::driver::{Descriptor, Waited};
@@ -16,6 +20,55 @@ pub struct Completion {
     pub ticket: Ticket,
     /// What it came to.
     pub result: Result<Reply, Error>,
+}
+
+/// Why a command was not submitted.
+#[cfg(feature = "tokio")]
+pub(crate) enum NotSubmitted {
+    /// The send buffer of the server has no room for it now.
+    Full {
+        /// The server's index.
+        server: usize,
+    },
+    /// It can't be.
+    Failed(Error),
+}
+
+/// # Many commands at a time
+///
+/// [`Client::submit_later`] stands between [`Client::begin_turn`] and [`Client::end_turn`].
+#[cfg(feature = "tokio")]
+impl Client {
+    pub(crate) fn begin_turn(&mut self) -> Instant {
+        self.begin()
+    }
+
+    /// Takes a command, unless others wait for its server; nothing is sent yet.
+    pub(crate) fn submit_later(
+        &mut self,
+        command: &Command<'_>,
+        waiting: &Waiting,
+    ) -> Result<Ticket, NotSubmitted> {
+        let request = command.request(false).map_err(NotSubmitted::Failed)?;
+        if !waiting.is_empty() {
+            let server = request.key().and_then(|key| self.driver.cluster.server_for_key(key.as_bytes()));
+            if let Some(server) = server.filter(|&server| waiting.has(server)) {
+                return Err(NotSubmitted::Full { server });
+            }
+        }
+        match self.driver.cluster.submit(Target::Key, &request) {
+            Ok(opaque) => Ok(Ticket(opaque)),
+            Err(SubmitError::SendBufferFull { server, needed, limit, .. }) if needed <= limit => {
+                Err(NotSubmitted::Full { server })
+            }
+            Err(error) => Err(NotSubmitted::Failed(error.into())),
+        }
+    }
+
+    pub(crate) fn end_turn(&mut self, now: Instant) {
+        self.driver.step(now);
+        self.take_events();
+    }
 }
 
 /// # In an event loop

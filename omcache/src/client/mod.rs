@@ -21,9 +21,13 @@ use crate::error::{Error, ErrorKind};
 
 pub use self::builder::ClientBuilder;
 pub use self::external::Completion;
+#[cfg(feature = "tokio")]
+pub(crate) use self::external::NotSubmitted;
 pub use self::queue::Flushed;
 pub use self::raw::{RawRequest, RawResponse};
 pub use self::servers::{ServerInfo, ServerState};
+#[cfg(feature = "tokio")]
+pub(crate) use self::waiting::Waiting;
 
 /// Names a request that was submitted without waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -177,6 +181,20 @@ impl Client {
         };
         let mut answer = Some(answer);
         self.await_answer(now, deadline, opaque, |response| answer.take().map(|answer| answer(response)))
+    }
+
+    /// Submits a request; where the send buffer could hold it and has no room, waits until it has.
+    fn submit_patiently(
+        &mut self,
+        now: Instant,
+        submit: impl Fn(&mut Cluster) -> Result<u32, SubmitError>,
+    ) -> Result<u32, Error> {
+        match submit(&mut self.driver.cluster) {
+            Err(SubmitError::SendBufferFull { needed, limit, .. }) if needed <= limit => {
+                self.submit_with_room(now, submit)
+            }
+            result => Ok(result?),
+        }
     }
 
     /// Waits until the send buffer has room for a request that it could hold, and submits it.

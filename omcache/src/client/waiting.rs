@@ -5,35 +5,35 @@ use std::collections::VecDeque;
 /// Places of a batch that wait to be submitted, by server: a server that is full holds up no other, and its keys keep
 /// their order.
 #[derive(Debug, Default)]
-pub(super) struct Waiting {
+pub(crate) struct Waiting {
     queues: Vec<VecDeque<usize>>,
     count: usize,
 }
 
 impl Waiting {
     #[inline]
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.count
     }
 
     /// One more than the largest index of a server that something waited for.
-    pub(super) fn servers(&self) -> usize {
+    pub(crate) fn servers(&self) -> usize {
         self.queues.len()
     }
 
-    pub(super) fn has(&self, server: usize) -> bool {
+    pub(crate) fn has(&self, server: usize) -> bool {
         self.front(server).is_some()
     }
 
-    pub(super) fn front(&self, server: usize) -> Option<usize> {
+    pub(crate) fn front(&self, server: usize) -> Option<usize> {
         self.queues.get(server)?.front().copied()
     }
 
-    pub(super) fn push(&mut self, server: usize, place: usize) {
+    pub(crate) fn push(&mut self, server: usize, place: usize) {
         if self.queues.len() <= server {
             self.queues.resize_with(server + 1, VecDeque::new);
         }
@@ -44,14 +44,14 @@ impl Waiting {
     }
 
     /// Takes the first one out; true where it was the last one of its server.
-    pub(super) fn pop(&mut self, server: usize) -> bool {
+    pub(crate) fn pop(&mut self, server: usize) -> bool {
         let Some(queue) = self.queues.get_mut(server) else { return false };
         self.count -= usize::from(queue.pop_front().is_some());
         queue.is_empty()
     }
 
     /// Takes out all.
-    pub(super) fn drain(&mut self, take: impl FnMut(usize)) {
+    pub(crate) fn drain(&mut self, take: impl FnMut(usize)) {
         self.count = 0;
         self.queues.drain(..).flatten().for_each(take);
     }
