@@ -148,3 +148,25 @@ fn limits_below_a_header_are_refused() {
     let mut client = builder(&server).send_limit(24).receive_limit(24).build().unwrap();
     client.noop(0).unwrap();
 }
+
+#[test]
+fn statistics_and_raw_requests_wait_for_room() {
+    use memcached::deadline::ms;
+    let server = Memcached::start();
+    let mut client = builder(&server).send_limit(30_000).timeout(ms(100)).build().unwrap();
+    client.noop(0).unwrap();
+    server.pause();
+    let value = "v".repeat(29_000);
+    let store = Command::Store(Mode::Set, Item::new("key", &value));
+    until(Duration::from_secs(10), "the buffer is full", || client.submit(&store).is_err());
+    let small = Command::Store(Mode::Set, Item::new("key", "v"));
+    while client.submit(&small).is_ok() {}
+    let raw = omcache::RawRequest::new(0x0b).server(0);
+    for error in [client.stats(0, "").unwrap_err(), client.raw(&raw).unwrap_err()] {
+        assert_eq!((error.kind(), error.was_sent()), (ErrorKind::Timeout, false), "{error:?}");
+    }
+    server.resume();
+    client.set_timeout(Some(Duration::from_secs(10)));
+    assert!(!client.stats(0, "").unwrap().is_empty());
+    assert_eq!(client.raw(&raw).unwrap().status, 0);
+}

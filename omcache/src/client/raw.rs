@@ -110,9 +110,10 @@ impl Client {
         let target = request.server.map_or(Target::Key, Target::Server);
         let packet = RequestPacket { opcode, vbucket: 0, cas, opaque: 0, extras, key, value };
         let now = self.begin();
-        let opaque = self.driver.cluster.submit_packet(target, &packet)?;
+        let deadline = self.deadline(now);
+        let opaque = self.submit_patiently(now, |cluster| cluster.submit_packet(target, &packet))?;
         let mut first = None;
-        self.await_answer(now, self.deadline(now), opaque, |response| {
+        self.await_answer(now, deadline, opaque, |response| {
             let server = response.server();
             let packet = response.packet();
             let last = packet.opcode != Opcode::STAT || packet.ends_stat();

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use omcache_conn::{Health, Response, Server, Target};
+use omcache_conn::{Cluster, Health, Response, Server, Target};
 use omcache_hash::Distribution;
 use omcache_proto::Request;
 use omcache_proto::binary::Status;
 
 use super::Client;
 use crate::error::Error;
+use crate::expiration::Expiration;
 
 /// How a server is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,6 +50,16 @@ fn done(response: &Response<'_>) -> Result<(), Error> {
         Status::SUCCESS => Ok(()),
         status => Err(Error::refused(status)),
     }
+}
+
+/// The protocol's number for the delay of a flush. The server takes one of more than 30 days for a moment, as with expirations.
+fn flush_delay(delay: Duration) -> Result<u32, Error> {
+    let seconds = delay.as_secs().saturating_add(u64::from(delay.subsec_nanos() > 0));
+    if u32::try_from(seconds).is_err() {
+        let text = format!("a delay of {seconds} s: the protocol's limit is {}", u32::MAX);
+        return Err(Error::invalid(text));
+    }
+    Ok(if seconds == 0 { 0 } else { Expiration::after(delay).as_raw() })
 }
 
 /// # Servers
@@ -151,9 +162,11 @@ impl Client {
     pub fn stats(&mut self, server: usize, group: &str) -> Result<Vec<(Bytes, Bytes)>, Error> {
         let now = self.begin();
         let request = Request::Stat { group: group.as_bytes() };
-        let opaque = self.driver.cluster.submit(Target::Server(server), &request)?;
+        let deadline = self.deadline(now);
+        let submit = |cluster: &mut Cluster| cluster.submit(Target::Server(server), &request);
+        let opaque = self.submit_patiently(now, submit)?;
         let mut stats = Vec::new();
-        self.await_answer(now, self.deadline(now), opaque, |response| {
+        self.await_answer(now, deadline, opaque, |response| {
             let packet = response.packet();
             if packet.ends_stat() {
                 return Some(done(&response).map(|()| std::mem::take(&mut stats)));
@@ -163,15 +176,13 @@ impl Client {
         })
     }
 
-    /// Invalidates all that one server has stored, at once or after a delay (whole seconds, rounded up).
+    /// Invalidates all that one server has stored, at once or after a delay: whole seconds, rounded up. What lies beyond the
+    /// year 2106 is brought down to it.
     ///
     /// # Errors
-    /// As [`Client::noop`].
+    /// As [`Client::noop`]; also [`InvalidInput`](crate::ErrorKind::InvalidInput) for a delay of 2^32 s or more.
     pub fn flush_all(&mut self, server: usize, delay: Duration) -> Result<(), Error> {
-        let seconds = delay.as_secs().saturating_add(u64::from(delay.subsec_nanos() > 0));
-        let seconds = u32::try_from(seconds).map_err(|_| {
-            Error::invalid(format!("a delay of {seconds} s: the protocol's limit is {}", u32::MAX))
-        })?;
+        let seconds = flush_delay(delay)?;
         let request = Request::Flush { delay: (seconds > 0).then_some(seconds), quiet: false };
         self.exchange(Target::Server(server), &request, |response| done(&response))
     }
@@ -182,5 +193,20 @@ impl Client {
         let now = self.driver.now();
         self.driver.step(now);
         self.take_events();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flush_in_more_than_thirty_days_is_told_as_a_moment() {
+        const DAY: u64 = 24 * 60 * 60;
+        let number = |seconds| flush_delay(Duration::from_secs(seconds)).ok();
+        assert_eq!((number(0), number(30 * DAY)), (Some(0), Some(2_592_000)));
+        assert!(number(31 * DAY) > Some(1_700_000_000));
+        assert_eq!(flush_delay(Duration::from_millis(1500)).ok(), Some(2));
+        assert_eq!((number(1 << 32), flush_delay(Duration::MAX).ok()), (None, None));
     }
 }
