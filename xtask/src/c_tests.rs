@@ -52,6 +52,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     }
     if options.sanitize {
         prerequisites::ensure(prerequisites::SANITIZING)?;
+        // Which one it is only clang can tell.
+        prerequisites::ensure(&[prerequisites::clang_runtime()?])?;
         steps.run("sanitizers", || {
             let built = Build::sanitized(workspace)?;
             let mut program = built.program();

@@ -1,5 +1,6 @@
 //! What the tasks need from the system: found, installed where that is possible, or asked for by name.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -10,70 +11,95 @@ use crate::process;
 /// Something that must exist, and the Debian package that brings it.
 pub(crate) struct Prerequisite {
     /// A program looked up in the `PATH`, or the absolute path of a file.
-    needs: &'static str,
-    package: &'static str,
+    needs: Cow<'static, str>,
+    package: Cow<'static, str>,
 }
 
 /// For the tests.
-pub(crate) const TESTS: &[Prerequisite] = &[Prerequisite { needs: "memcached", package: "memcached" }];
+pub(crate) const TESTS: &[Prerequisite] = &[Prerequisite::new("memcached", "memcached")];
 
 /// For the checks of the C library.
 pub(crate) const ABI: &[Prerequisite] = &[
-    Prerequisite { needs: "abidiff", package: "abigail-tools" },
-    Prerequisite { needs: "clang", package: "clang" },
-    Prerequisite { needs: "g++", package: "g++" },
-    Prerequisite { needs: "memcached", package: "memcached" },
-    Prerequisite { needs: "pkg-config", package: "pkgconf" },
-    Prerequisite { needs: "python3", package: "python3-venv" },
-    Prerequisite { needs: "readelf", package: "binutils" },
-    Prerequisite { needs: "/usr/include/libmemcached/memcached.h", package: "libmemcached-dev" },
+    Prerequisite::new("abidiff", "abigail-tools"),
+    Prerequisite::new("clang", "clang"),
+    Prerequisite::new("g++", "g++"),
+    Prerequisite::new("memcached", "memcached"),
+    Prerequisite::new("pkg-config", "pkgconf"),
+    Prerequisite::new("python3", "python3-venv"),
+    Prerequisite::new("readelf", "binutils"),
+    Prerequisite::new("/usr/include/libmemcached/memcached.h", "libmemcached-dev"),
 ];
 
 /// For the C tests.
 pub(crate) const C_TESTS: &[Prerequisite] = &[
-    Prerequisite { needs: "/usr/include/check.h", package: "check" },
-    Prerequisite { needs: "/usr/include/event2/event.h", package: "libevent-dev" },
-    Prerequisite { needs: "/usr/include/libmemcached/memcached.h", package: "libmemcached-dev" },
-    Prerequisite { needs: "cc", package: "gcc" },
-    Prerequisite { needs: "memcached", package: "memcached" },
-    Prerequisite { needs: "pkg-config", package: "pkgconf" },
+    Prerequisite::new("/usr/include/check.h", "check"),
+    Prerequisite::new("/usr/include/event2/event.h", "libevent-dev"),
+    Prerequisite::new("/usr/include/libmemcached/memcached.h", "libmemcached-dev"),
+    Prerequisite::new("cc", "gcc"),
+    Prerequisite::new("memcached", "memcached"),
+    Prerequisite::new("pkg-config", "pkgconf"),
 ];
 
 /// For the C tests under sanitizers, whose reports are read with the help of the second.
-pub(crate) const SANITIZING: &[Prerequisite] = &[
-    Prerequisite { needs: "clang", package: "clang" },
-    Prerequisite { needs: "llvm-symbolizer", package: "llvm" },
-];
+pub(crate) const SANITIZING: &[Prerequisite] =
+    &[Prerequisite::new("clang", "clang"), Prerequisite::new("llvm-symbolizer", "llvm")];
+
+/// For linking with clang's address sanitizer: its runtime, which Debian packages apart for each version of clang.
+///
+/// # Errors
+/// Where clang does not tell what it is.
+pub(crate) fn clang_runtime() -> Result<Prerequisite> {
+    let ask = |question: &str| -> Result<String> {
+        let output = Command::new("clang").arg(question).stdin(Stdio::null()).output();
+        let output = output.with_context(|| format!("cannot start `clang {question}`"))?;
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let (directory, version) = (ask("--print-runtime-dir")?, ask("-dumpversion")?);
+    runtime(&directory, &version, std::env::consts::ARCH)
+        .with_context(|| format!("clang is of version {version:?}, its libraries in {directory:?}"))
+}
+
+fn runtime(directory: &str, version: &str, architecture: &str) -> Option<Prerequisite> {
+    let directory = Path::new(directory);
+    let major: u32 = version.split('.').next()?.parse().ok()?;
+    // A directory of one system's own has no architecture in the names of its files.
+    let name = match directory.ends_with("linux") {
+        true => format!("libclang_rt.asan-{architecture}.a"),
+        false => "libclang_rt.asan.a".to_owned(),
+    };
+    Some(Prerequisite {
+        needs: Cow::Owned(directory.join(name).to_str()?.to_owned()),
+        package: Cow::Owned(format!("libclang-rt-{major}-dev")),
+    })
+}
 
 /// For the C tests under valgrind.
-pub(crate) const VALGRIND: &[Prerequisite] = &[Prerequisite { needs: "valgrind", package: "valgrind" }];
+pub(crate) const VALGRIND: &[Prerequisite] = &[Prerequisite::new("valgrind", "valgrind")];
 
 /// For counting instructions and system calls.
 pub(crate) const COUNTING: &[Prerequisite] = &[
-    Prerequisite { needs: "cc", package: "gcc" },
-    Prerequisite { needs: "memcached", package: "memcached" },
-    Prerequisite { needs: "strace", package: "strace" },
-    Prerequisite { needs: "valgrind", package: "valgrind" },
+    Prerequisite::new("cc", "gcc"),
+    Prerequisite::new("memcached", "memcached"),
+    Prerequisite::new("strace", "strace"),
+    Prerequisite::new("valgrind", "valgrind"),
 ];
 
 /// For pgmemcache's test.
 pub(crate) const PGMEMCACHE: &[Prerequisite] = &[
-    Prerequisite { needs: "apt-get", package: "apt" },
-    Prerequisite { needs: "gcc", package: "gcc" },
-    Prerequisite { needs: "make", package: "make" },
-    Prerequisite { needs: "memcached", package: "memcached" },
-    Prerequisite { needs: "/usr/lib/postgresql/15/bin/initdb", package: "postgresql-15" },
-    Prerequisite {
-        needs: "/usr/lib/postgresql/15/lib/pgxs/src/makefiles/pgxs.mk",
-        package: "postgresql-server-dev-15",
-    },
+    Prerequisite::new("apt-get", "apt"),
+    Prerequisite::new("gcc", "gcc"),
+    Prerequisite::new("make", "make"),
+    Prerequisite::new("memcached", "memcached"),
+    Prerequisite::new("/usr/lib/postgresql/15/bin/initdb", "postgresql-15"),
+    Prerequisite::new("/usr/include/postgresql/15/server/postgres.h", "postgresql-server-dev-15"),
+    Prerequisite::new("/usr/lib/postgresql/15/lib/pgxs/src/makefiles/pgxs.mk", "postgresql-server-dev-15"),
 ];
 
 /// For the Python package.
-pub(crate) const PYTHON: &[Prerequisite] = &[Prerequisite { needs: "python3", package: "python3-venv" }];
+pub(crate) const PYTHON: &[Prerequisite] = &[Prerequisite::new("python3", "python3-venv")];
 
 /// For the fuzz targets: the fuzzing runtime is C++.
-pub(crate) const FUZZING: &[Prerequisite] = &[Prerequisite { needs: "c++", package: "g++" }];
+pub(crate) const FUZZING: &[Prerequisite] = &[Prerequisite::new("c++", "g++")];
 
 /// A cargo subcommand that `cargo install` brings.
 pub(crate) struct Tool {
@@ -90,11 +116,11 @@ pub(crate) const CARGO_DENY: Tool = Tool { name: "cargo-deny", version: "^0.20" 
 
 impl Prerequisite {
     pub(crate) const fn new(needs: &'static str, package: &'static str) -> Self {
-        Self { needs, package }
+        Self { needs: Cow::Borrowed(needs), package: Cow::Borrowed(package) }
     }
 
     fn exists(&self) -> bool {
-        let path = Path::new(self.needs);
+        let path = Path::new(self.needs.as_ref());
         if path.is_absolute() { path.exists() } else { which::which(path).is_ok() }
     }
 }
@@ -171,12 +197,12 @@ fn is_root() -> Result<bool> {
 }
 
 fn names(list: &[&Prerequisite]) -> String {
-    list.iter().map(|one| one.needs).collect::<Vec<_>>().join(", ")
+    list.iter().map(|one| one.needs.as_ref()).collect::<Vec<_>>().join(", ")
 }
 
 /// The packages without repetition: one package may bring several of the files.
-fn packages(list: &[&Prerequisite]) -> Vec<&'static str> {
-    let mut packages: Vec<_> = list.iter().map(|one| one.package).collect();
+fn packages<'l>(list: &[&'l Prerequisite]) -> Vec<&'l str> {
+    let mut packages: Vec<_> = list.iter().map(|one| one.package.as_ref()).collect();
     packages.sort_unstable();
     packages.dedup();
     packages
@@ -188,7 +214,7 @@ mod tests {
 
     #[test]
     fn programs_are_sought_in_the_path_and_files_where_they_are() {
-        let exists = |needs| Prerequisite { needs, package: "p" }.exists();
+        let exists = |needs| Prerequisite::new(needs, "p").exists();
         assert!(exists("cargo"));
         assert!(exists(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")));
         assert!(!exists("no-such-program-here"));
@@ -197,9 +223,24 @@ mod tests {
 
     #[test]
     fn a_package_is_named_once() {
-        let one = Prerequisite { needs: "a", package: "p" };
-        let two = Prerequisite { needs: "/b", package: "p" };
+        let one = Prerequisite::new("a", "p");
+        let two = Prerequisite::new("/b", "p");
         assert_eq!(packages(&[&one, &two]), ["p"]);
         assert_eq!(names(&[&one, &two]), "a, /b");
+    }
+
+    #[test]
+    fn the_sanitizer_s_runtime_has_the_version_of_clang() {
+        let found = |directory, version| {
+            let found = runtime(directory, version, "x86_64").unwrap();
+            (found.needs.into_owned(), found.package.into_owned())
+        };
+        let (file, package) = found("/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux", "14.0.6");
+        assert_eq!(file, "/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.asan-x86_64.a");
+        assert_eq!(package, "libclang-rt-14-dev");
+        let (file, package) = found("/opt/lib/clang/19/lib/x86_64-pc-linux-gnu", "19.1.7");
+        assert_eq!(file, "/opt/lib/clang/19/lib/x86_64-pc-linux-gnu/libclang_rt.asan.a");
+        assert_eq!(package, "libclang-rt-19-dev");
+        assert!(runtime("/usr/lib", "", "x86_64").is_none());
     }
 }
