@@ -66,9 +66,14 @@ impl Cluster {
     /// sent to its end.
     pub fn discard_unsent(&mut self) {
         for slot in self.active.clone() {
-            if let Some((connection, shared)) = self.parts(slot) {
-                connection.settle_unsent(&Failure::Discarded, shared);
-                self.taken_back(slot);
+            let Some((connection, shared)) = self.parts(slot) else { continue };
+            let settles = connection.has_unsent(|entry| entry.origin == Origin::Internal);
+            connection.settle_unsent(&Failure::Discarded, shared);
+            // Quiet requests that are sent still need the NOOP that stood behind them.
+            let settles = settles && connection.settle_quiet(shared);
+            self.taken_back(slot);
+            if settles {
+                self.wake(slot);
             }
         }
     }

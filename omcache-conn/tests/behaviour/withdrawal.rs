@@ -114,6 +114,23 @@ fn what_is_discarded_was_not_sent() {
     assert!(matches!(world.fate(later), Fate::Answered { .. }));
 }
 
+/// The NOOP that is to settle those that are sent is not sent itself.
+#[test]
+fn quiet_requests_that_are_sent_are_settled_after_a_discard() {
+    let mut world = stuck();
+    let sent = world.set_quiet("a", 1);
+    world.run();
+    let unsent: Vec<_> = (0..9).map(|n| world.set_quiet(&format!("b{n}"), 1)).collect();
+    world.cluster.settle_quiet();
+    world.run();
+    world.cluster.discard_unsent();
+    world.drain();
+    assert_eq!(world.fate(unsent[8]), &DISCARDED);
+    recover(&mut world);
+    assert_eq!(world.fate(sent), &Fate::Settled(Outcome::Silent));
+    assert!(world.ledger.pending().is_empty() && !world.cluster.has_pending());
+}
+
 #[test]
 fn discarding_frees_the_send_buffer() {
     let mut world = World::new(Config { send_limit: 100, ..Config::default() }, 1);
