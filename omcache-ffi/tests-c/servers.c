@@ -75,6 +75,24 @@ START_TEST(duplicates)
     omcache_free(mc);
 }
 
+/* The system's look-up takes such a number modulo 65536; it must not lead to another port. */
+START_TEST(ports_that_can_not_be)
+{
+    server_t server = server_start();
+    const char *hosts[] = {"localhost", "127.0.0.1"};
+    for (int i = 0; i < 2; i++) {
+        char list[64], number[16];
+        snprintf(number, sizeof number, "%d", server.port + 65536);
+        snprintf(list, sizeof list, "%s:%s", hosts[i], number);
+        omcache_t *mc = omcache_init();
+        ck_rc(OMCACHE_OK, omcache_set_servers(mc, list));
+        ck_rc(OMCACHE_NO_SERVERS, omcache_set(mc, B("a"), B("1"), 0, 0, 0, 5000));
+        ck_assert_ptr_nonnull(strstr(omcache_last_error(mc), number));
+        ck_server(mc, 0, hosts[i], server.port + 65536);
+        omcache_free(mc);
+    }
+}
+
 START_TEST(ports)
 {
     omcache_t *mc = omcache_init();
@@ -214,6 +232,7 @@ Suite *servers_suite(void)
     const TTest *const tests[] = {order,
                                   duplicates,
                                   ports,
+                                  ports_that_can_not_be,
                                   names_that_lead_nowhere,
                                   other_notations,
                                   a_unix_socket,

@@ -46,6 +46,11 @@ pub(crate) struct Resolver {
 impl Resolver {
     /// Asks for the addresses of a host and a port number or service name.
     pub(crate) fn ask(&mut self, lookup: LookupId, host: String, port: String) -> Result<(), Failure> {
+        // The system's look-up would take the number modulo 65536, and find another server.
+        let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+        if is_number && port.parse::<u16>().is_err() {
+            return Err(Failure::Lookup { message: format!("there is no port {port}").into() });
+        }
         self.start(Question { lookup, host, port }).map_err(|error| Failure::Lookup {
             message: format!("no look-up could be started: {error}").into(),
         })
