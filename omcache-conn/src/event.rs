@@ -106,6 +106,8 @@ pub enum Outcome {
 pub enum ServerChange {
     /// The handshake is complete: it takes keys.
     Connected,
+    /// The handshake of a server that was disabled is complete: it takes keys again.
+    Enabled,
     /// A standing connection was lost. It still takes keys, and is connected anew at need.
     Lost {
         /// Why.

@@ -266,8 +266,9 @@ impl Cluster {
                     self.settle(slot);
                     continue;
                 }
-                Message::Ready => {
-                    connection.tell(shared, ServerChange::Connected);
+                Message::Ready { enabled } => {
+                    let change = if enabled { ServerChange::Enabled } else { ServerChange::Connected };
+                    connection.tell(shared, change);
                     self.follow(slot, Follow::Wake);
                     continue;
                 }

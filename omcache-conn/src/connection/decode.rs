@@ -13,8 +13,8 @@ use crate::shared::Shared;
 pub(crate) enum Message {
     /// Nothing whole.
     None,
-    /// The handshake's NOOP was answered.
-    Ready,
+    /// The handshake's NOOP was answered; `enabled` where the server was disabled before.
+    Ready { enabled: bool },
     /// A quiet request is settled by a later response.
     Silent(Entry),
     /// The response at `start` answers `entry`.
@@ -184,9 +184,8 @@ impl Connection {
         }
         self.incoming.consume(HEADER_LEN);
         self.state = State::Ready;
-        self.down = false;
         self.waiting_since = None;
         self.arrivals.clear();
-        Message::Ready
+        Message::Ready { enabled: std::mem::take(&mut self.down) }
     }
 }

@@ -41,7 +41,7 @@ fn its_keys_stay_away_until_the_noop_is_answered() {
     let home = world.get(&key);
     world.advance_ms(100);
     assert!(matches!(world.fate(home), Fate::Answered { server: 0, .. }));
-    assert_eq!(world.changes_of(0)[1..], [ServerChange::Retrying, ServerChange::Connected]);
+    assert_eq!(world.changes_of(0)[1..], [ServerChange::Retrying, ServerChange::Enabled]);
     // Nothing waits any more, so nothing is watched and no timer runs.
     assert_eq!(world.cluster.poll_deadline(), None);
 }

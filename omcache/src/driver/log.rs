@@ -70,6 +70,7 @@ impl Logger {
         let name = &event.name;
         match &event.change {
             ServerChange::Connected => self.log(Level::Info, format_args!("[{name}]: connected")),
+            ServerChange::Enabled => self.log(Level::Notice, format_args!("[{name}]: enabled")),
             ServerChange::Lost { failure } => {
                 self.log(Level::Notice, format_args!("[{name}]: connection reset: {failure}"));
             }
