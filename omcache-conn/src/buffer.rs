@@ -119,10 +119,12 @@ impl Pool {
         }
     }
 
-    /// Lets go of what was held.
-    pub(crate) fn release(&mut self) {
+    /// Lets go of what was held, but for the first `kept` pieces.
+    pub(crate) fn release(&mut self, kept: usize) {
         // The last one first: it lies before what is left of its chunk, and the one before it before both.
-        while let Some(piece) = self.held.pop() {
+        while self.held.len() > kept
+            && let Some(piece) = self.held.pop()
+        {
             self.rejoin(piece);
         }
     }
@@ -137,6 +139,11 @@ impl Pool {
             }
             None => self.give_chunk(piece),
         }
+    }
+
+    /// How many pieces are held.
+    pub(crate) fn held(&self) -> usize {
+        self.held.len()
     }
 
     /// Whether there is anything to let go of.
@@ -312,6 +319,15 @@ impl Incoming {
         }
         (self.pos, self.filled) = (0, 0);
         pool.give_chunk(chunk);
+    }
+
+    /// Holds what is decoded, apart from what is still to be.
+    pub(crate) fn hold_decoded(&mut self, pool: &mut Pool) {
+        let decoded = self.buffer.split_to(self.pos.min(self.buffer.len()));
+        if !decoded.is_empty() {
+            pool.held.push(decoded);
+        }
+        self.filled -= std::mem::take(&mut self.pos);
     }
 
     /// Forgets everything, as the connection is gone.

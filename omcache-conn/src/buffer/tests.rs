@@ -102,7 +102,7 @@ fn what_was_seen_is_held_until_it_is_released() {
         let held: Vec<_> = pool.held.iter().map(|bytes| bytes.first_chunk::<5>().unwrap()).collect();
         let expected: &[_] = if hold { &[b"first", b" and ", b"third"] } else { &[] };
         assert_eq!(held, expected);
-        pool.release();
+        pool.release(0);
         assert!(pool.held.is_empty());
     }
 }

@@ -247,18 +247,30 @@ impl Cluster {
     #[inline]
     pub fn release_received(&mut self) {
         if self.unsettled.is_some() || self.shared.pool.holds() {
-            self.release_all();
+            self.release_received_after(0);
         }
     }
 
-    fn release_all(&mut self) {
+    /// A mark behind the responses seen so far, for [`Cluster::release_received_after`].
+    pub fn mark_received(&mut self) -> usize {
+        if let Some(slot) = self.unsettled.take() {
+            self.settle(slot);
+        }
+        for connection in self.connections.iter_mut().flatten() {
+            connection.incoming.hold_decoded(&mut self.shared.pool);
+        }
+        self.shared.pool.held()
+    }
+
+    /// Lets go of the responses seen since [`Cluster::mark_received`] returned this mark.
+    pub fn release_received_after(&mut self, mark: usize) {
         if let Some(slot) = self.unsettled.take() {
             // What it would hold is let go of at once.
             let hold = std::mem::replace(&mut self.shared.pool.hold, false);
             self.settle(slot);
             self.shared.pool.hold = hold;
         }
-        self.shared.pool.release();
+        self.shared.pool.release(mark);
     }
 
     #[inline]

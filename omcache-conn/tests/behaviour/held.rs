@@ -186,3 +186,43 @@ fn what_is_thrown_away_is_not_held() {
     assert!(spaces.len() <= 8, "{} places", spaces.len());
     assert!(!world.cluster.has_pending());
 }
+
+#[test]
+fn what_came_after_a_mark_is_let_go_of_alone() {
+    let mut world = ready();
+    world.peers[0].backlog = usize::MAX;
+    world.cluster.hold_received(true);
+    let value = "v".repeat(20_000);
+    world.peers[0].put("a", value.clone());
+    let get = |world: &mut World, count: usize| {
+        (0..count).for_each(|_| {
+            world.get("a");
+        });
+        let mut places = Vec::new();
+        loop {
+            world.pass_time();
+            world.transmit();
+            while let Some(event) = world.cluster.poll_event() {
+                if let Event::Response(response) = event {
+                    places.push(place(response.value()));
+                }
+            }
+            if !(world.serve() | world.io()) {
+                return places;
+            }
+        }
+    };
+    let kept = get(&mut world, 5);
+    let mark = world.cluster.mark_received();
+    assert!(mark > 0);
+    for _ in 0..20 {
+        for later in get(&mut world, 3) {
+            assert!(kept.iter().all(|kept| !overlap(kept, &later)), "{kept:?}, {later:?}");
+        }
+        assert!(world.cluster.mark_received() > mark);
+        world.cluster.release_received_after(mark);
+        assert_eq!(world.cluster.mark_received(), mark);
+    }
+    world.cluster.release_received();
+    assert_eq!(world.cluster.mark_received(), 0);
+}
