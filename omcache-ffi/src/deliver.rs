@@ -1,14 +1,15 @@
 //! From events to the program: which call a response belongs to, and the value it is told as.
 
 use std::collections::VecDeque;
-use std::ffi::{CString, c_int};
+use std::ffi::c_int;
 use std::ptr;
 
 use omcache::Bytes;
 use omcache::driver::Level;
-use omcache::driver::conn::{Event, Outcome, Response};
+use omcache::driver::conn::{Event, Response};
 use omcache::driver::proto::binary::{Opcode, ResponsePacket, Status};
 
+use crate::failure::is_discarded;
 use crate::handle::Handle;
 use crate::op::Op;
 use crate::ret;
@@ -118,26 +119,14 @@ fn other_value_of(packet: ResponsePacket<'_>) -> omcache_value_t {
     }
 }
 
-/// How a request ended without an answer to look at.
-fn told(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::NotSent(failure) => format!("was not sent: {failure}"),
-        Outcome::Unknown(failure) => format!("was sent and not answered: {failure}"),
-        Outcome::ResponseTooLarge { len, limit, .. } => {
-            format!("was answered with {len} bytes, of which at most {limit} are received")
-        }
-        _ => "has ended".to_owned(),
-    }
-}
-
 impl Handle {
-    /// Takes the next event. The outer option is none where there is no event; the inner one is a response, for the
-    /// program's response callback.
+    /// Takes the next event. The outer option is none where there is no event; the inner one is for the program's response
+    /// callback: a response, or a failure that this call does not return.
     pub(crate) fn take_event(&mut self, op: &mut Op) -> Option<Option<omcache_value_t>> {
         self.take_backlog(op);
-        if op.stored == 0 && self.frames.len() <= 1 && self.delivered.is_empty() {
+        if op.stored == 0 {
             // What only callbacks were shown need not stay until the next call.
-            self.driver.cluster.release_received();
+            self.release_shown();
         }
         match self.driver.cluster.poll_event()? {
             Event::Response(response) => {
@@ -158,18 +147,10 @@ impl Handle {
             Event::Settled(settled) => {
                 let value = ret::of_outcome(&settled.outcome).map(bare_value);
                 if let Some(value) = value {
-                    let server = settled.server.and_then(|server| self.driver.cluster.server(server));
-                    let place = server.map(|server| format!(" at [{}:{}]", server.host(), server.port()));
-                    let (opcode, place, told) =
-                        (settled.opcode, place.unwrap_or_default(), told(&settled.outcome));
-                    let cause = match value.status {
-                        ret::NO_SERVERS => self.cause(settled.server),
-                        _ => String::new(),
-                    };
-                    self.note_error(value.status, &format_args!("{opcode:?}{place} {told}{cause}"));
+                    self.note_settled(value.status, &settled);
                 }
                 let silent = value.is_none();
-                self.settle(op, settled.opaque, value, true);
+                let returned = self.settle(op, settled.opaque, value, true);
                 if silent && self.active.is_empty() {
                     self.driver.cluster.drop_silent();
                 } else if silent {
@@ -180,7 +161,7 @@ impl Handle {
                         }
                     });
                 }
-                Some(None)
+                Some(value.filter(|_| !returned && !is_discarded(&settled)))
             }
             Event::Server(event) => {
                 self.driver.log_change(&event);
@@ -220,6 +201,7 @@ impl Handle {
                 }
                 let (opcode, status) = (answer.opcode, answer.status);
                 let value = other_value_of(answer);
+                op.worst = op.worst.max(value.status);
                 // SAFETY: as above.
                 unsafe { place.write(value) };
                 if value.status == ret::FAIL {
@@ -238,25 +220,28 @@ impl Handle {
         }
     }
 
-    /// Gives an outcome to the call that waits for it.
-    fn settle(&mut self, op: &mut Op, opaque: u32, value: Option<omcache_value_t>, ends: bool) {
+    /// Gives an outcome to the call that waits for it; returns whether that is this one.
+    fn settle(&mut self, op: &mut Op, opaque: u32, value: Option<omcache_value_t>, ends: bool) -> bool {
         let Some(active) = self.active.iter_mut().rev().find(|active| active.contains(opaque)) else {
-            return;
+            return false;
         };
         if ends {
             active.outstanding = active.outstanding.saturating_sub(1);
         }
-        let Some(value) = value else { return };
+        let Some(value) = value else { return false };
         let at = opaque.wrapping_sub(active.first) as usize;
-        if op.awaits(active.first) {
+        let is_this = op.awaits(active.first);
+        if is_this {
             self.store_at(op, at, value);
         } else {
             active.backlog.push_back((at, Kept::new(value)));
         }
+        is_this
     }
 
     /// Stores what became of the request at this place: a failure has its key.
     fn store_at(&mut self, op: &mut Op, at: usize, mut value: omcache_value_t) {
+        op.worst = op.worst.max(value.status);
         if value.key_len == 0 && value.status >= ret::AGAIN {
             // SAFETY: `at` is less than the count of accepted requests, which the program's array holds.
             let request = unsafe { &*op.requests.add(at) };
@@ -273,7 +258,7 @@ impl Handle {
             unsafe { op.values.add(op.stored).write(value) };
             op.stored += 1;
         } else if op.capacity > 0 || op.values.is_null() {
-            let text = format_args!("no space to store response, {} values are stored", op.stored);
+            let text = format_args!("values: no space to store response, {} are stored", op.stored);
             if self.log.wants(Level::Info) && op.capacity > 0 {
                 self.log_line(Level::Info, text);
             }
@@ -302,37 +287,5 @@ impl Handle {
             self.delivered.push(kept);
             self.store_at(op, at, value);
         }
-    }
-
-    /// Why no server takes a request: the last failure of this one, or of the first that has one.
-    #[cold]
-    pub(crate) fn cause(&self, server: Option<usize>) -> String {
-        let cluster = &self.driver.cluster;
-        let failed = |index: usize| {
-            let (server, status) = (cluster.server(index)?, cluster.server_status(index)?);
-            Some(format!("; [{}:{}]: {}", server.host(), server.port(), status.last_failure?))
-        };
-        let any = || (0..cluster.server_count()).find_map(failed);
-        server.and_then(failed).or_else(any).unwrap_or_default()
-    }
-
-    /// Notes that a server refused a request.
-    #[cold]
-    pub(crate) fn note_refusal(&mut self, opcode: Opcode, status: Status) {
-        self.note_error(ret::FAIL, &format_args!("{opcode:?} was answered with {status:?}"));
-    }
-
-    /// Keeps the text of a failure for `omcache_last_error`, and logs what the program should know of.
-    pub(crate) fn note_error(&mut self, code: c_int, error: &dyn std::fmt::Display) {
-        let text = format!("{}: {error}", ret::text(code).to_string_lossy());
-        let level = match code {
-            ret::NO_SERVERS => Level::Error,
-            ret::BUFFER_FULL => Level::Warning,
-            _ => Level::Notice,
-        };
-        if self.log.wants(level) {
-            self.log_line(level, format_args!("{text}"));
-        }
-        self.last_error = CString::new(text.replace('\0', " ")).unwrap_or_default();
     }
 }

@@ -5,12 +5,17 @@ use std::ffi::{CStr, CString, c_char, c_int, c_uchar};
 use omcache::driver::hash::{Distribution, Named, RingDistribution, Server, hash};
 use std::sync::Arc;
 
-use crate::boundary::{bytes_of, guarded, with_handle};
+use crate::boundary::{bytes_of, guarded};
+use crate::failure::refuse;
 use crate::handle::Handle;
 use crate::ret;
+use crate::settings::with_lines;
 use crate::types::{
     OMCACHE_VERSION, omc_ketama_key_hash_func, omc_ketama_point_hash_func, omcache_dist_t, omcache_t,
 };
+
+/// Hashes of a point, at most.
+const MOST_ENTRIES: u32 = 65536;
 
 /// libmemcached 1.0.10's ketama and later ones'.
 #[unsafe(no_mangle)]
@@ -83,7 +88,7 @@ unsafe extern "C" fn point_md5(
     guarded(0, || {
         // SAFETY: strings, by the contract of the type.
         let words = hash::md5_words(&unsafe { point_name(hostname, portname, point) });
-        // SAFETY: room for four hashes, by the contract of the type with `entries_per_point` 4.
+        // SAFETY: room for four hashes, by the contract of the type with `entries_per_point` 4; the library gives it always.
         unsafe { std::ptr::copy_nonoverlapping(words.as_ptr(), hashes, words.len()) };
         4
     })
@@ -126,11 +131,12 @@ fn own(
     let (points, entries) = (method.points_per_server, method.entries_per_point);
     let points_of = move |server: &Server<'_>, to: &mut Vec<u32>| {
         let (Ok(host), Ok(port)) = (CString::new(server.host), CString::new(server.port)) else { return };
-        let mut hashes = vec![0; entries as usize];
+        // The point functions of the library write four, whatever the structure says.
+        let mut hashes = vec![0; entries.max(4) as usize];
         for point in 0..points {
             // SAFETY: strings, and room for as many hashes as the structure says.
             let made = unsafe { point_hash(host.as_ptr(), port.as_ptr(), point, hashes.as_mut_ptr()) };
-            to.extend(hashes.iter().take(made as usize));
+            to.extend(hashes.iter().take(made.min(entries) as usize));
         }
     };
     // SAFETY: a key and its length.
@@ -157,13 +163,17 @@ pub unsafe extern "C" fn omcache_set_distribution_method(
     method: *const omcache_dist_t,
 ) -> c_int {
     // SAFETY: NULL or a distribution, as the caller promises.
-    let Some(method) = (unsafe { method.as_ref() }) else { return ret::INVALID };
-    let (Some(point_hash), Some(key_hash)) = (method.point_hash_func, method.key_hash_func) else {
-        return ret::INVALID;
-    };
+    let method = unsafe { method.as_ref() };
+    let functions = method.and_then(|method| Some((method, method.point_hash_func?, method.key_hash_func?)));
     // SAFETY: NULL or a live handle, as the caller promises.
     unsafe {
-        with_handle(mc, |handle| match named(method) {
+        let Some((method, point_hash, key_hash)) = functions else {
+            return refuse(mc, ret::INVALID, "the distribution or one of its functions is NULL");
+        };
+        if method.entries_per_point > MOST_ENTRIES {
+            return refuse(mc, ret::INVALID, "the distribution has more than 65536 entries per point");
+        }
+        with_lines(mc, |handle| match named(method) {
             Some(named) => set_distribution(handle, Arc::new(named)),
             None => set_distribution(handle, Arc::new(own(method, point_hash, key_hash))),
         })

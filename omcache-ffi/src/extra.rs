@@ -8,9 +8,12 @@ use omcache::driver::hash::Named;
 use omcache::driver::proto::binary::Opcode;
 
 use crate::boundary::{put, str_of, with_handle};
+use crate::command::of_named_server;
 use crate::deliver::bare_value;
+use crate::failure::refuse;
 use crate::io::one;
 use crate::ret;
+use crate::settings::{NO_TEXT, with_lines};
 use crate::types::{omcache_req_header_s, omcache_req_t, omcache_server_status_t, omcache_t};
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
@@ -33,18 +36,19 @@ pub unsafe extern "C" fn omcache_set_weighted_servers(
     weight_count: usize,
 ) -> c_int {
     // SAFETY: NULL or a string, as the caller promises.
-    let Some(list) = (unsafe { str_of(servers) }) else { return ret::INVALID };
-    if weights.is_null() && weight_count > 0 {
-        return ret::INVALID;
-    }
-    let weights = match weight_count {
-        0 => &[][..],
-        // SAFETY: not NULL, and as many as the caller promises.
-        count => unsafe { std::slice::from_raw_parts(weights, count) },
-    };
+    let list = unsafe { str_of(servers) };
     // SAFETY: NULL or a live handle, as the caller promises.
     unsafe {
-        with_handle(mc, |handle| {
+        let Some(list) = list else { return refuse(mc, ret::INVALID, NO_TEXT) };
+        if (weights.is_null() && weight_count > 0) || u32::try_from(weight_count).is_err() {
+            return refuse(mc, ret::INVALID, "the weights are NULL, or more than fit 32 bits");
+        }
+        let weights = match weight_count {
+            0 => &[][..],
+            // Not NULL, and as many as the caller promises.
+            count => std::slice::from_raw_parts(weights, count),
+        };
+        with_lines(mc, |handle| {
             let servers = match parse_server_list(list) {
                 Ok(servers) if servers.len() == weights.len() && !weights.contains(&0) => servers,
                 Ok(servers) => {
@@ -74,10 +78,11 @@ pub unsafe extern "C" fn omcache_set_weighted_servers(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn omcache_set_distribution_by_name(mc: *mut omcache_t, name: *const c_char) -> c_int {
     // SAFETY: NULL or a string, as the caller promises.
-    let Some(name) = (unsafe { str_of(name) }) else { return ret::INVALID };
+    let name = unsafe { str_of(name) };
     // SAFETY: NULL or a live handle, as the caller promises.
     unsafe {
-        with_handle(mc, |handle| match name.parse::<Named>() {
+        let Some(name) = name else { return refuse(mc, ret::INVALID, NO_TEXT) };
+        with_lines(mc, |handle| match name.parse::<Named>() {
             Ok(named) => crate::dist::set_distribution(handle, Arc::new(named)),
             Err(error) => {
                 handle.note_error(ret::INVALID, &error);
@@ -100,7 +105,8 @@ pub unsafe extern "C" fn omcache_server_version(
     timeout_msec: i32,
 ) -> c_int {
     if mc.is_null() || version.is_null() || size == 0 || timeout_msec == 0 || server_index < 0 {
-        return ret::INVALID;
+        // SAFETY: as the caller promises.
+        return unsafe { refuse(mc, ret::INVALID, "no room for the version, no server, or no time") };
     }
     let mut request = omcache_req_t {
         server_index,
@@ -118,7 +124,7 @@ pub unsafe extern "C" fn omcache_server_version(
         std::ptr::copy_nonoverlapping(value.data.cast(), version, len);
         version.add(len).write(0);
     }
-    if result == ret::SERVER_FAILURE { ret::NO_SERVERS } else { result }
+    of_named_server(result)
 }
 
 /// How a server is doing; see `omcache_cdef.h`.
@@ -132,7 +138,8 @@ pub unsafe extern "C" fn omcache_server_status(
     status: *mut omcache_server_status_t,
 ) -> c_int {
     if status.is_null() {
-        return ret::INVALID;
+        // SAFETY: as the caller promises.
+        return unsafe { refuse(mc, ret::INVALID, "the status is NULL") };
     }
     // SAFETY: NULL or a live handle, and writable, as the caller promises.
     unsafe {
@@ -140,7 +147,10 @@ pub unsafe extern "C" fn omcache_server_status(
             let known = usize::try_from(server_index)
                 .ok()
                 .and_then(|index| handle.driver.cluster.server_status(index));
-            let Some(known) = known else { return ret::INVALID };
+            let Some(known) = known else {
+                handle.note_text(ret::INVALID, &format_args!("there is no server {server_index}"));
+                return ret::INVALID;
+            };
             let left = known.retry_at.map(|at| at.since(handle.driver.now()).as_millis()).unwrap_or_default();
             let text = known.last_failure.map(|failure| failure.to_string().replace('\0', " "));
             let has_text = text.is_some();
@@ -161,18 +171,5 @@ pub unsafe extern "C" fn omcache_server_status(
             );
             ret::OK
         })
-    }
-}
-
-/// The text of the last failure on a handle; see `omcache_cdef.h`.
-///
-/// # Safety
-/// `mc` is NULL or a live handle.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn omcache_last_error(mc: *mut omcache_t) -> *const c_char {
-    // SAFETY: as the caller promises.
-    match unsafe { mc.as_ref() } {
-        Some(handle) => handle.last_error.as_ptr(),
-        None => ret::text(ret::INVALID).as_ptr(),
     }
 }

@@ -10,6 +10,8 @@ use omcache::driver::{Driver, Level, Waited};
 
 use crate::boundary::guarded;
 use crate::deliver::{Active, Kept};
+use crate::failure::LastFailure;
+use crate::frames::Frame;
 use crate::op::{Op, Phase};
 use crate::ret;
 use crate::types::{
@@ -30,19 +32,18 @@ pub struct Handle {
     pub(crate) response_callback: Option<(omcache_response_callback_func, *mut c_void)>,
     /// The sets of requests that are awaited: the program's, and those of calls that callbacks made.
     pub(crate) active: Vec<Active>,
-    /// Outermost frames of calls that are at work, by address; more than one where a callback called again.
-    pub(crate) frames: Vec<usize>,
+    /// The calls that are at work; more than one where a callback called again.
+    pub(crate) frames: Vec<Frame>,
     /// Responses that came while another call was at work, kept until the next call.
     pub(crate) delivered: Vec<Kept>,
     pub(crate) poll_fds: Vec<libc::pollfd>,
     pub(crate) descriptors: Vec<omcache::Descriptor>,
-    /// Extras of requests that a call at work describes.
-    extras: Vec<Box<[[u8; 4]]>>,
-    pub(crate) last_error: CString,
+    /// Extras of requests that a call at work describes, with the address of a frame of that call.
+    extras: Vec<(usize, Box<[[u8; 4]]>)>,
+    pub(crate) failure: LastFailure,
     pub(crate) status_text: CString,
-    /// Log lines that wait to be delivered, and the one that is being delivered.
+    /// Log lines that wait to be delivered.
     pub(crate) lines: VecDeque<(c_int, CString)>,
-    pub(crate) line: CString,
 }
 
 impl Handle {
@@ -61,19 +62,22 @@ impl Handle {
             poll_fds: Vec::new(),
             descriptors: Vec::new(),
             extras: Vec::new(),
-            last_error: CString::default(),
+            failure: LastFailure::default(),
             status_text: CString::default(),
             lines: VecDeque::new(),
-            line: CString::default(),
         }
     }
 
     /// Goes on with a call until it is done, or something of the program's is to be called.
     pub(crate) fn turn(&mut self, op: &mut Op) -> Turn {
+        if op.is_registered() {
+            self.resume(op.frame);
+        }
         loop {
             // A callback may call again, and such a call must find this one registered.
-            let registered = !matches!(op.phase, Phase::Begin | Phase::Adopt);
-            if registered && let Some(line) = self.next_line() {
+            if op.is_registered()
+                && let Some(line) = self.next_line()
+            {
                 return line;
             }
             let told = match op.phase {
@@ -101,9 +105,10 @@ impl Handle {
                     })
                 }
                 Phase::End => {
-                    self.frames.retain(|&frame| frame != op.frame);
-                    if self.frames.is_empty() {
-                        self.extras.clear();
+                    self.leave(op.frame);
+                    self.log_anew();
+                    if !op.idle && !matches!(op.result, ret::OK | ret::BUFFERED) {
+                        self.note_code(op.result);
                     }
                     return Turn::Done(op.result);
                 }
@@ -117,19 +122,20 @@ impl Handle {
     /// Registers the call's frame. What an earlier call returned is let go of, unless that call is still at work and this
     /// one comes from a callback of it.
     fn begin(&mut self, op: &mut Op) {
+        // What a call has returned that only delivers its lines stays.
+        let depth = self.enter(op.frame, !op.idle);
         if op.idle {
             op.phase = Phase::End;
             return;
         }
-        // A frame at or below this one has been left by longjmp: stacks grow downwards.
-        self.frames.retain(|&frame| frame > op.frame);
-        let depth = self.frames.len();
-        if depth == 0 {
-            self.release();
-        }
-        self.frames.push(op.frame);
+        self.tell_anew();
         if op.submit {
             self.active.retain(|active| active.depth < depth);
+        } else if op.request_count > 0 {
+            // From now on it is this call that waits for them.
+            for active in self.active.iter_mut().filter(|active| active.first == op.first) {
+                active.depth = active.depth.min(depth);
+            }
         }
         self.driver.check_fork();
         op.now = self.driver.now();
@@ -139,8 +145,8 @@ impl Handle {
             Err(_) => Instant::FAR_FUTURE,
         };
         self.driver.handle_time(op.now);
-        if !op.submit && op.request_count == 0 {
-            // Until nothing is pending: quiet requests that were passed over in silence are so too.
+        if !op.submit {
+            // What is waited for may be quiet, and passed over in silence.
             self.driver.cluster.settle_quiet();
         }
         // A handshake may change where the requests go; without requests, it may be all that there is to do.
@@ -274,7 +280,12 @@ impl Handle {
     /// Goes on where no event is left: the call is answered, or its time is over, or it waits.
     fn advance(&mut self, op: &mut Op) {
         let settled = if op.request_count > 0 {
-            self.active.iter().all(|active| active.first != op.first || active.outstanding == 0)
+            let Some(active) = self.active.iter().find(|active| active.first == op.first) else {
+                self.note_error(ret::INVALID, &"a callback has awaited the call's requests itself");
+                op.end(ret::INVALID);
+                return;
+            };
+            active.outstanding == 0
         } else {
             !self.driver.cluster.has_pending()
         };
@@ -304,11 +315,18 @@ impl Handle {
         }
     }
 
-    /// Keeps extras until the calls at work are done; where they are is returned.
-    pub(crate) fn keep_extras(&mut self, extras: Box<[[u8; 4]]>) -> *const [u8; 4] {
+    /// Keeps extras until [`Handle::drop_extras`]; where they are is returned. `frame` is an address of a frame of the call.
+    pub(crate) fn keep_extras(&mut self, frame: usize, extras: Box<[[u8; 4]]>) -> *const [u8; 4] {
+        // Those of calls that were left by longjmp.
+        self.extras.retain(|&(other, _)| other > frame);
         let place = extras.as_ptr();
-        self.extras.push(extras);
+        self.extras.push((frame, extras));
         place
+    }
+
+    /// Lets go of extras.
+    pub(crate) fn drop_extras(&mut self, place: *const [u8; 4]) {
+        self.extras.retain(|(_, extras)| extras.as_ptr() != place);
     }
 }
 

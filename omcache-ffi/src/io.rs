@@ -5,17 +5,18 @@ use std::ptr;
 use std::time::Duration;
 
 use crate::boundary::{put, with_handle};
+use crate::failure::refuse;
 use crate::handle::run;
 use crate::op::Op;
 use crate::ret;
 use crate::types::{omcache_req_t, omcache_t, omcache_value_t};
 
 /// Submits requests (`submit`) or awaits them, and writes the counts back. Requests that are `resumable` may be awaited by a
-/// later call where this one does not wait.
+/// later call where this one does not wait. Returned beside the result is the worst status that a request ended with.
 ///
 /// # Safety
 /// `mc` is NULL or a live handle; the arrays are NULL or as long as their counts say.
-unsafe fn exchange(
+pub(crate) unsafe fn exchange(
     mc: *mut omcache_t,
     (submit, resumable): (bool, bool),
     reqs: *mut omcache_req_t,
@@ -23,7 +24,7 @@ unsafe fn exchange(
     values: *mut omcache_value_t,
     value_count: *mut usize,
     timeout_msec: i32,
-) -> c_int {
+) -> (c_int, c_int) {
     let read = |count: *mut usize| {
         // SAFETY: not NULL, and readable as the caller promises.
         if count.is_null() { 0 } else { unsafe { count.read() } }
@@ -31,7 +32,9 @@ unsafe fn exchange(
     let given = read(req_count);
     let uncounted = (!reqs.is_null() && req_count.is_null()) || (!values.is_null() && value_count.is_null());
     if mc.is_null() || uncounted || (submit && reqs.is_null()) {
-        return ret::INVALID;
+        // SAFETY: as the caller promises.
+        let refused = unsafe { refuse(mc, ret::INVALID, "the requests or a count are NULL") };
+        return (refused, refused);
     }
     let awaits = !reqs.is_null() && given > 0;
     let mut op = Op::new(timeout_msec);
@@ -56,7 +59,9 @@ unsafe fn exchange(
             })
         };
         if known != 1 {
-            return ret::INVALID;
+            // SAFETY: as the caller promises.
+            let refused = unsafe { refuse(mc, ret::INVALID, "the requests are not waited for") };
+            return (refused, refused);
         }
     }
     // SAFETY: as the caller promises.
@@ -66,7 +71,7 @@ unsafe fn exchange(
         put(req_count, op.request_count);
         put(value_count, op.stored);
     }
-    result
+    (result, op.worst)
 }
 
 /// Sends, receives and waits; see `omcache_cdef.h`.
@@ -83,7 +88,7 @@ pub unsafe extern "C" fn omcache_io(
     timeout_msec: i32,
 ) -> c_int {
     // SAFETY: as the caller promises.
-    unsafe { exchange(mc, (false, false), reqs, req_count, values, value_count, timeout_msec) }
+    unsafe { exchange(mc, (false, false), reqs, req_count, values, value_count, timeout_msec).0 }
 }
 
 /// Submits requests, then behaves as `omcache_io`; see `omcache_cdef.h`.
@@ -100,7 +105,7 @@ pub unsafe extern "C" fn omcache_command(
     timeout_msec: i32,
 ) -> c_int {
     // SAFETY: as the caller promises.
-    unsafe { exchange(mc, (true, true), reqs, req_count, values, value_count, timeout_msec) }
+    unsafe { exchange(mc, (true, true), reqs, req_count, values, value_count, timeout_msec).0 }
 }
 
 /// Submits one request and returns its response's status; see `omcache_cdef.h`.
@@ -130,12 +135,33 @@ pub(crate) unsafe fn one(
 ) -> c_int {
     let (mut req_count, mut value_count) = (1, 1);
     // SAFETY: as the caller promises, and the counts are this frame's.
-    let result = unsafe {
+    let (result, _) = unsafe {
         let counts = (&raw mut req_count, &raw mut value_count);
         exchange(mc, (true, false), req, counts.0, ptr::from_mut(value), counts.1, timeout_msec)
     };
-    if result == ret::OK && value_count > 0 { value.status } else { result }
+    // SAFETY: as the caller promises.
+    if result == ret::OK && value_count > 0 { unsafe { noted(mc, value.status) } } else { result }
 }
+
+/// The status of a response as the result of a call.
+///
+/// # Safety
+/// `mc` is NULL or a live handle.
+pub(crate) unsafe fn noted(mc: *mut omcache_t, status: c_int) -> c_int {
+    if status != ret::OK {
+        // SAFETY: as the caller promises.
+        unsafe {
+            with_handle(mc, |handle| {
+                handle.note_code(status);
+                status
+            })
+        };
+    }
+    status
+}
+
+/// What a loop is told at least where no timer runs; with a dead timeout of 0 it would spin.
+const LEAST_IDLE: Duration = Duration::from_secs(1);
 
 /// The descriptors that need attention; see `omcache_cdef.h`.
 ///
@@ -171,7 +197,8 @@ pub unsafe extern "C" fn omcache_poll_fds(
                 revents: 0,
             }));
             // Programs of 0.3's time do not know -1: where no timer runs, they are told the dead timeout.
-            let left = handle.driver.time_left().unwrap_or(handle.driver.cluster.config().dead_timeout);
+            let idle = || handle.driver.cluster.config().dead_timeout.max(LEAST_IDLE);
+            let left = handle.driver.time_left().unwrap_or_else(idle);
             // What was read already, by this look or before a callback left by longjmp, is no matter of descriptors.
             let left = if handle.driver.cluster.has_events() { Duration::ZERO } else { left };
             timeout = c_int::try_from(round_up(left)).unwrap_or(c_int::MAX);

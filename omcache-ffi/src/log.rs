@@ -8,8 +8,7 @@ use std::time::Instant;
 use omcache::driver::Level;
 use omcache::driver::proto::binary::Opcode;
 
-use crate::handle::{Handle, Turn, run};
-use crate::op::Op;
+use crate::handle::{Handle, Turn};
 use crate::ret;
 use crate::types::{omcache_log_callback_func, omcache_t};
 
@@ -71,10 +70,20 @@ impl Handle {
     /// The next line to be delivered.
     #[inline]
     pub(crate) fn next_line(&mut self) -> Option<Turn> {
-        let (level, line) = self.lines.pop_front()?;
+        if self.lines.is_empty() {
+            return None;
+        }
+        self.deliver_line()
+    }
+
+    #[cold]
+    fn deliver_line(&mut self) -> Option<Turn> {
         let (func, context) = self.log.callback?;
-        self.line = line;
-        Some(Turn::Log { func, context, level, text: self.line.as_ptr() })
+        // A call from within the callback has a frame, and lines, of its own.
+        let frame = self.frames.last_mut()?;
+        let (level, line) = self.lines.pop_front()?;
+        let text = frame.line.insert(line).as_ptr();
+        Some(Turn::Log { func, context, level, text })
     }
 }
 
@@ -91,8 +100,8 @@ pub unsafe extern "C" fn omcache_set_log_callback(
     context: *mut c_void,
 ) -> c_int {
     // SAFETY: as the caller promises.
-    let result = unsafe {
-        crate::boundary::with_handle(mc, |handle| {
+    unsafe {
+        crate::settings::with_lines(mc, |handle| {
             handle.log.callback = func.map(|func| (func, context));
             handle.log.level = match level {
                 ..=0 => Level::Info,
@@ -104,14 +113,12 @@ pub unsafe extern "C" fn omcache_set_log_callback(
             };
             let level = handle.log.level;
             handle.driver.queue_log(func.map(|_| level));
+            if func.is_none() {
+                handle.lines.clear();
+            }
             ret::OK
         })
-    };
-    if result == ret::OK && func.is_some() {
-        // SAFETY: a live handle, as it was just used.
-        return unsafe { run(mc, &mut Op::done(ret::OK)) };
     }
-    result
 }
 
 /// A log callback that writes `<prefix>LEVEL text` to standard error; `context` is the prefix, or NULL.

@@ -9,6 +9,7 @@ use omcache::driver::proto::binary::{Opcode, Status};
 use omcache::driver::{Level, NotAlone};
 
 use crate::deliver::Active;
+use crate::frames::Frame;
 use crate::handle::Handle;
 use crate::op::{Op, Phase};
 use crate::ret;
@@ -107,6 +108,7 @@ impl Handle {
     #[inline(never)]
     fn unsuccessful(&mut self, opcode: Opcode, status: Status) -> Lone {
         let result = ret::of_status(status);
+        self.note_code(result);
         if result == ret::FAIL {
             self.note_refusal(opcode, status);
         }
@@ -141,7 +143,8 @@ impl Handle {
     /// Takes over a request that is submitted already: the call goes on as if it had submitted it.
     pub(crate) fn adopt(&mut self, op: &mut Op) {
         self.driver.cluster.settle_quiet();
-        self.frames.push(op.frame);
+        self.frames.push(Frame::at(op.frame));
+        self.tell_anew();
         self.active.push(Active::new(op.first, op.request_count, 0));
         op.phase = Phase::Exchange;
     }

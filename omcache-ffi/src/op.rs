@@ -42,6 +42,8 @@ pub(crate) struct Op {
     pub(crate) now: Instant,
     pub(crate) deadline: Instant,
     pub(crate) result: c_int,
+    /// The worst status that a request of it ended with, stored or not.
+    pub(crate) worst: c_int,
     /// The address of the outermost frame.
     pub(crate) frame: usize,
     /// Whether the deadline has passed.
@@ -76,6 +78,7 @@ impl Op {
             now: Instant::ORIGIN,
             deadline: Instant::FAR_FUTURE,
             result: 0,
+            worst: 0,
             frame: 0,
             over: false,
             resumable: false,
@@ -92,6 +95,11 @@ impl Op {
     /// Whether it waits for the requests whose first one has this opaque; one that submits has none before it did.
     pub(crate) fn awaits(&self, first: u32) -> bool {
         self.request_count > 0 && self.first == first && (!self.submit || self.phase == Phase::Exchange)
+    }
+
+    /// Whether the call stands among those at work.
+    pub(crate) fn is_registered(&self) -> bool {
+        !matches!(self.phase, Phase::Begin | Phase::Adopt)
     }
 
     pub(crate) fn end(&mut self, result: c_int) {

@@ -6,10 +6,13 @@ use std::time::Duration;
 use omcache::driver::conn::{Config, Server, parse_server_list};
 
 use crate::boundary::{str_of, with_handle};
+use crate::failure::refuse;
 use crate::handle::{Handle, run};
 use crate::op::Op;
 use crate::ret;
 use crate::types::{omcache_response_callback_func, omcache_t};
+
+pub(crate) const NO_TEXT: &str = "a text is NULL, or no UTF-8";
 
 /// # Safety
 /// `mc` is NULL or a live handle.
@@ -124,6 +127,20 @@ pub unsafe extern "C" fn omcache_set_response_callback(
     }
 }
 
+/// Runs `body` on the handle, then delivers the log lines that it left.
+///
+/// # Safety
+/// As [`with_handle`].
+pub(crate) unsafe fn with_lines(mc: *mut omcache_t, body: impl FnOnce(&mut Handle) -> c_int) -> c_int {
+    // SAFETY: as the caller promises.
+    let result = unsafe { with_handle(mc, body) };
+    if mc.is_null() {
+        return result;
+    }
+    // SAFETY: a live handle, as the caller promises.
+    unsafe { run(mc, &mut Op::done(result)) }
+}
+
 /// Sets the servers, sorted by host and port as strings.
 pub(crate) fn set_servers(handle: &mut Handle, mut servers: Vec<Server>) -> c_int {
     servers.sort_by(|a, b| (a.host(), a.port()).cmp(&(b.host(), b.port())));
@@ -150,20 +167,16 @@ pub(crate) fn set_servers(handle: &mut Handle, mut servers: Vec<Server>) -> c_in
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn omcache_set_servers(mc: *mut omcache_t, servers: *const c_char) -> c_int {
     // SAFETY: NULL or a string, as the caller promises.
-    let Some(list) = (unsafe { str_of(servers) }) else { return ret::INVALID };
+    let list = unsafe { str_of(servers) };
     // SAFETY: NULL or a live handle, as the caller promises.
-    let result = unsafe {
-        with_handle(mc, |handle| match parse_server_list(list) {
+    unsafe {
+        let Some(list) = list else { return refuse(mc, ret::INVALID, NO_TEXT) };
+        with_lines(mc, |handle| match parse_server_list(list) {
             Ok(servers) => set_servers(handle, servers),
             Err(error) => {
                 handle.note_error(ret::INVALID, &error);
                 ret::INVALID
             }
         })
-    };
-    if mc.is_null() {
-        return result;
     }
-    // SAFETY: a live handle, as the caller promises.
-    unsafe { run(mc, &mut Op::done(result)) }
 }

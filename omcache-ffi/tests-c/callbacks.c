@@ -306,6 +306,24 @@ START_TEST(log_lines_have_their_form)
     omcache_free(mc);
 }
 
+/* The lines of a call that sets something come before it returns, and none of before a callback was set. */
+START_TEST(lines_of_settings_come_at_once)
+{
+    omcache_t *mc = omcache_init();
+    static lines_t lines;
+    const uint32_t weight = 1;
+    ck_rc(OMCACHE_OK, omcache_set_log_callback(mc, 0, capture, &lines));
+    ck_rc(OMCACHE_INVALID, omcache_set_distribution_by_name(mc, "no_such_distribution"));
+    ck_assert_uint_eq(lines_with(&lines, 5, "no_such_distribution"), 1);
+    ck_rc(OMCACHE_INVALID, omcache_set_weighted_servers(mc, "a,b", &weight, 1));
+    ck_assert_uint_eq(lines_with(&lines, 5, "2 servers"), 1);
+    ck_rc(OMCACHE_INVALID, omcache_set_servers(mc, "[broken"));
+    ck_assert_uint_eq(lines_with(&lines, 5, "[broken"), 1);
+    ck_assert_uint_eq(lines.count, 3);
+    ck_rc(OMCACHE_INVALID, omcache_set_weighted_servers(mc, "a", &weight, SIZE_MAX / 8));
+    omcache_free(mc);
+}
+
 START_TEST(the_log_to_standard_error)
 {
     FILE *file = tmpfile();
@@ -335,6 +353,7 @@ Suite *callbacks_suite(void)
                                   calls_from_a_log_callback,
                                   calls_from_a_line_that_waited,
                                   log_lines_have_their_form,
+                                  lines_of_settings_come_at_once,
                                   the_log_to_standard_error,
                                   NULL};
     return suite_of("callbacks", tests, 20);

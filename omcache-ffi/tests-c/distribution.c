@@ -223,6 +223,14 @@ START_TEST(an_own_distribution_that_is_wrong)
     ck_assert(index >= -1 && index < 2);
     omcache_set_distribution_method(mc, &zero);
     omcache_get(mc, B("1"), NULL, NULL, NULL, NULL, 0);
+    /* The library's own functions write four hashes, whatever the structure says. */
+    const omcache_dist_t *weighted = &omcache_dist_libmemcached_ketama_weighted;
+    omcache_dist_t few = {OMCACHE_VERSION, 1000, 1, weighted->point_hash_func, weighted->key_hash_func};
+    omcache_dist_t absurd = {OMCACHE_VERSION, 1, UINT32_MAX, weighted->point_hash_func, weighted->key_hash_func};
+    ck_rc(OMCACHE_OK, omcache_set_distribution_method(mc, &few));
+    ck_assert_int_ge(omcache_server_index_for_key(mc, B("1")), 0);
+    ck_rc(OMCACHE_INVALID, omcache_set_distribution_method(mc, &absurd));
+    ck_assert_int_ge(omcache_server_index_for_key(mc, B("1")), 0);
     omcache_free(mc);
 }
 

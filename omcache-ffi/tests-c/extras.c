@@ -118,6 +118,26 @@ START_TEST(the_last_error)
     ck_rc(OMCACHE_INVALID, omcache_set_servers(mc, "[broken"));
     ck_assert_ptr_nonnull(strstr(omcache_last_error(mc), "[broken"));
     ck_assert_ptr_nonnull(omcache_last_error(NULL));
+    /* It is the last failure's, whatever the earlier ones had to tell. */
+    ck_rc(OMCACHE_INVALID, omcache_get(mc, B(""), NULL, NULL, NULL, NULL, -1));
+    ck_assert_ptr_nonnull(strstr(omcache_last_error(mc), "key"));
+    size_t none = 0;
+    ck_rc(OMCACHE_INVALID, omcache_command(mc, NULL, &none, NULL, NULL, -1));
+    ck_assert_ptr_null(strstr(omcache_last_error(mc), "key"));
+    server_t server = server_start();
+    ck_rc(OMCACHE_OK, omcache_set_servers(mc, server.address));
+    ck_rc(OMCACHE_OK, omcache_set(mc, B("a"), B("1"), 0, 0, 0, -1));
+    ck_rc(OMCACHE_INVALID, omcache_set_servers(mc, "[broken"));
+    for (int i = 0; i < 2; i++) {
+        ck_rc(OMCACHE_NOT_FOUND, omcache_get(mc, B("none"), NULL, NULL, NULL, NULL, -1));
+        ck_assert_str_eq(omcache_last_error(mc), omcache_strerror(OMCACHE_NOT_FOUND));
+        ck_rc(OMCACHE_OK, omcache_noop(mc, 0, -1));
+        ck_assert_str_eq(omcache_last_error(mc), omcache_strerror(OMCACHE_NOT_FOUND));
+        server_pause(&server);
+        ck_rc(OMCACHE_AGAIN, omcache_get(mc, B("a"), NULL, NULL, NULL, NULL, 20));
+        ck_assert_str_eq(omcache_last_error(mc), omcache_strerror(OMCACHE_AGAIN));
+        server_resume(&server);
+    }
     /* The cause is told, of a request that was handed over and of one that is refused. */
     ck_rc(OMCACHE_OK, omcache_set_servers(mc, "127.0.0.1:1"));
     for (int i = 0; i < 2; i++) {

@@ -54,7 +54,47 @@ START_TEST(a_stopped_server)
     sleep_msec(50);
     ck_rc_within(500, OMCACHE_OK, get(key));
     ck_assert_int_eq(home(key), index);
+    ck_assert_uint_eq(lines_with(&lines, 5, "enabled"), 1);
     omcache_free(mc);
+}
+
+/* A server that is connecting, hangs or is tried again keeps nobody waiting whose key is another's. */
+START_TEST(keys_of_others_do_not_wait)
+{
+    begin();
+    hanging_port_t hanging = hanging_port_open();
+    omcache_server_status_t status;
+    char list[600], name[96], sick[32], held[32], key[32], value[16];
+    snprintf(list, sizeof list, "%s,%s,%s", servers[0].address, servers[1].address, hanging.address);
+    ck_rc(OMCACHE_OK, omcache_set_servers(mc, list));
+    ck_rc(OMCACHE_OK, omcache_set_connect_timeout(mc, 1500));
+    ck_rc(OMCACHE_OK, omcache_set_reconnect_timeout(mc, 300));
+    int healthy = index_of(mc, &servers[0]), paused = index_of(mc, &servers[1]), hangs = 3 - healthy - paused;
+    snprintf(name, sizeof name, "[%s]: disabled", hanging.address);
+    key_for(mc, healthy, 0, key);
+    key_for(mc, paused, 0, held);
+    key_for(mc, hangs, 0, sick);
+    ck_rc(OMCACHE_OK, omcache_noop(mc, paused, -1));
+    server_pause(&servers[1]);
+    /* Both owe an answer from here on. */
+    ck_rc(OMCACHE_BUFFERED, omcache_touch(mc, B(held), 0, 0));
+    ck_rc(OMCACHE_BUFFERED, omcache_touch(mc, B(sick), 0, 0));
+    ck_rc(OMCACHE_OK, omcache_server_status(mc, hangs, &status));
+    ck_assert(status.state == OMCACHE_SERVER_CONNECTING && status.retry_msec == 0);
+    int retried = 0;
+    for (int i = 0; i < 300; i++) {
+        snprintf(value, sizeof value, "%d", i);
+        ck_rc_within(100, OMCACHE_OK, omcache_set(mc, B(key), B(value), 0, 0, 0, 5000));
+        ck_rc_within(100, OMCACHE_OK, get(key));
+        ck_rc(OMCACHE_OK, omcache_server_status(mc, hangs, &status));
+        retried += status.state == OMCACHE_SERVER_RETRYING;
+        sleep_msec(10);
+    }
+    ck_assert_uint_ge(lines_with(&lines, 5, name), 1);
+    ck_assert_int_gt(retried, 0);
+    server_resume(&servers[1]);
+    omcache_free(mc);
+    hanging_port_close(&hanging);
 }
 
 START_TEST(a_killed_server)
@@ -169,6 +209,6 @@ Suite *failover_suite(void)
 {
     const TTest *const tests[] = {a_stopped_server,    a_killed_server,                a_server_that_was_never_there,
                                   both_of_two_stopped, a_restart_between_two_commands, a_named_server,
-                                  NULL};
+                                  keys_of_others_do_not_wait, NULL};
     return suite_of("failover", tests, 40);
 }

@@ -120,7 +120,7 @@ int main(void)
     Suite *(*const others[])(void) = {
         arguments_suite, timeouts_suite, buffering_suite, arrays_suite,   limits_suite,     callbacks_suite, longjmp_suite,
         servers_suite,   extras_suite,   process_suite,   scale_suite,    event_loop_suite, distribution_suite,
-        failover_suite,  libmemcached_suite, random_suite,
+        failover_suite,  libmemcached_suite, random_suite, nesting_suite,    fates_suite,
     };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         srunner_add_suite(runner, others[i]());

@@ -6,8 +6,8 @@ use omcache::driver::proto::{CounterMode, Request};
 
 use super::{Key, checked_key, expiration_of, on_key};
 use crate::boundary::put;
+use crate::failure::refuse_key;
 use crate::lone::Told;
-use crate::ret;
 use crate::types::omcache_t;
 
 /// Removes a key.
@@ -22,7 +22,7 @@ pub unsafe extern "C" fn omcache_delete(
     timeout_msec: i32,
 ) -> c_int {
     // SAFETY: as the caller promises.
-    let Some(key) = (unsafe { checked_key((key, key_len)) }) else { return ret::INVALID };
+    let Some(key) = (unsafe { checked_key((key, key_len)) }) else { return unsafe { refuse_key(mc) } };
     let request = || Request::Delete { key, cas: 0, quiet: timeout_msec == 0 };
     // SAFETY: as the caller promises.
     unsafe { on_key(mc, request, timeout_msec, &mut |_| ()) }
@@ -41,7 +41,7 @@ pub unsafe extern "C" fn omcache_touch(
     timeout_msec: i32,
 ) -> c_int {
     // SAFETY: as the caller promises.
-    let Some(key) = (unsafe { checked_key((key, key_len)) }) else { return ret::INVALID };
+    let Some(key) = (unsafe { checked_key((key, key_len)) }) else { return unsafe { refuse_key(mc) } };
     let expiration = expiration_of(expiration);
     let request = || Request::Touch { key, expiration };
     // SAFETY: as the caller promises.
@@ -62,7 +62,7 @@ unsafe fn count(
     timeout: i32,
 ) -> c_int {
     // SAFETY: as the caller promises.
-    let Some(key) = (unsafe { checked_key(key) }) else { return ret::INVALID };
+    let Some(key) = (unsafe { checked_key(key) }) else { return unsafe { refuse_key(mc) } };
     let expiration = expiration_of(expiration);
     let request = || Request::Counter { mode, key, delta, initial, expiration, cas: 0, quiet: timeout == 0 };
     // SAFETY: NULL or writable, as the caller promises.

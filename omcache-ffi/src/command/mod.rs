@@ -13,8 +13,9 @@ use omcache::driver::proto::{self, Request};
 
 use crate::boundary::{guarded, key_of};
 use crate::deliver::bare_value;
+use crate::failure::refuse;
 use crate::handle::run;
-use crate::io::one;
+use crate::io::{noted, one};
 use crate::lone::{Lone, Told};
 use crate::op::{Op, Phase};
 use crate::ret;
@@ -100,7 +101,10 @@ impl<'p> Parts<'p> {
         timeout: i32,
         submitted: Option<(u32, Instant, Instant)>,
     ) -> c_int {
-        let Some(mut request) = self.request(timeout) else { return ret::INVALID };
+        let Some(mut request) = self.request(timeout) else {
+            // SAFETY: as the caller promises.
+            return unsafe { refuse(mc, ret::INVALID, "the request is too long") };
+        };
         if let Some((opaque, now, deadline)) = submitted {
             let mut op = Op::new(timeout);
             (op.phase, op.first, op.now, op.deadline) = (Phase::Adopt, opaque, now, deadline);
@@ -108,11 +112,16 @@ impl<'p> Parts<'p> {
             (op.values, op.capacity) = (std::ptr::from_mut(value), 1);
             // SAFETY: as the caller promises; the pointers are to this frame's.
             let result = unsafe { run(mc, &mut op) };
-            return if result == ret::OK && op.stored > 0 { value.status } else { result };
+            // SAFETY: as the caller promises.
+            return if result == ret::OK && op.stored > 0 {
+                unsafe { noted(mc, value.status) }
+            } else {
+                result
+            };
         }
         // SAFETY: as the caller promises; the request points to what its lengths say.
         let result = unsafe { one(mc, &raw mut request, value, timeout) };
-        if self.server_index >= 0 && result == ret::SERVER_FAILURE { ret::NO_SERVERS } else { result }
+        if self.server_index >= 0 { of_named_server(result) } else { result }
     }
 }
 
@@ -167,6 +176,11 @@ unsafe fn go_on(
         _ => tell(&Told::NOTHING),
     }
     result
+}
+
+/// The result of a call that names a server.
+pub(crate) fn of_named_server(result: c_int) -> c_int {
+    if result == ret::SERVER_FAILURE { ret::NO_SERVERS } else { result }
 }
 
 /// The protocol's expiration: the low 32 bits, as 0.3 passed them on.

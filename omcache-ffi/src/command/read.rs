@@ -9,6 +9,7 @@ use omcache::driver::proto::binary::{Opcode, TouchExtras};
 
 use super::{Key, Parts, checked_key, expiration_of, on_key};
 use crate::boundary::{key_of, put, with_handle};
+use crate::failure::{refuse, refuse_key};
 use crate::handle::run;
 use crate::io::omcache_command;
 use crate::lone::Told;
@@ -60,7 +61,7 @@ pub unsafe extern "C" fn omcache_get(
     timeout_msec: i32,
 ) -> c_int {
     // SAFETY: as the caller promises.
-    let Some(key) = (unsafe { checked_key((key, key_len)) }) else { return ret::INVALID };
+    let Some(key) = (unsafe { checked_key((key, key_len)) }) else { return unsafe { refuse_key(mc) } };
     let request = || Request::Get { key, with_key: true, quiet: timeout_msec == 0 };
     let out = Outputs { value, value_len, flags, cas };
     // SAFETY: as the caller promises.
@@ -84,7 +85,7 @@ pub unsafe extern "C" fn omcache_gat(
     timeout_msec: i32,
 ) -> c_int {
     // SAFETY: as the caller promises.
-    let Some(key) = (unsafe { checked_key((key, key_len)) }) else { return ret::INVALID };
+    let Some(key) = (unsafe { checked_key((key, key_len)) }) else { return unsafe { refuse_key(mc) } };
     let expiration = expiration_of(expiration);
     let request = || Request::GetAndTouch { key, expiration, with_key: true, quiet: timeout_msec == 0 };
     let out = Outputs { value, value_len, flags, cas };
@@ -109,7 +110,8 @@ unsafe fn read_multi(
     let uncounted = !values.is_null() && value_count.is_null();
     // SAFETY: not NULL, and readable as the caller promises.
     if mc.is_null() || null || uncounted || unsafe { *req_count } < key_count {
-        return ret::INVALID;
+        // SAFETY: as the caller promises.
+        return unsafe { refuse(mc, ret::INVALID, "an array is NULL, or less than the number of keys") };
     }
     // SAFETY: `at` is less than `key_count`, which the arrays hold.
     let key_at = |at: usize| unsafe { key_of(*keys.add(at), *key_lens.add(at)) };
@@ -124,16 +126,18 @@ unsafe fn read_multi(
     }
     // All are looked at before anything is written.
     if (0..key_count).any(|at| key_at(at).is_none()) {
-        return ret::INVALID;
+        // SAFETY: as the caller promises.
+        return unsafe { refuse_key(mc) };
     }
     let mut extras: *const [u8; 4] = ptr::null();
+    let frame = &raw const extras as usize;
     if !expirations.is_null() {
         // SAFETY: a live handle; the array holds `key_count` expirations.
         let kept = unsafe {
             with_handle(mc, |handle| {
                 let expirations = std::slice::from_raw_parts(expirations, key_count);
                 let encode = |&expiration| TouchExtras { expiration: expiration_of(expiration) }.encode();
-                extras = handle.keep_extras(expirations.iter().map(encode).collect());
+                extras = handle.keep_extras(frame, expirations.iter().map(encode).collect());
                 ret::OK
             })
         };
@@ -151,10 +155,25 @@ unsafe fn read_multi(
         unsafe { reqs.add(at).write(request) };
     }
     // SAFETY: as the caller promises.
-    unsafe {
+    let result = unsafe {
         *req_count = key_count;
         omcache_command(mc, reqs, req_count, values, value_count, timeout)
+    };
+    if !extras.is_null() {
+        for at in 0..key_count {
+            // The program may look at those that were refused.
+            // SAFETY: the array holds `key_count` requests.
+            unsafe { (*reqs.add(at)).extra = ptr::null() };
+        }
+        // SAFETY: a live handle, as it was just used.
+        unsafe {
+            with_handle(mc, |handle| {
+                handle.drop_extras(extras);
+                ret::OK
+            })
+        };
     }
+    result
 }
 
 /// Gets whose requests are made as they are submitted. None where the program is to be told of each.
@@ -193,10 +212,11 @@ unsafe fn get_keys(
             (op.values, op.capacity) = (values, value_count.read());
         }
         let result = run(mc, &mut op);
-        if result != ret::INVALID {
-            req_count.write(op.request_count);
-            put(value_count, op.stored);
+        if result == ret::INVALID {
+            return Some(refuse_key(mc));
         }
+        req_count.write(op.request_count);
+        put(value_count, op.stored);
         Some(result)
     }
 }
@@ -242,7 +262,8 @@ pub unsafe extern "C" fn omcache_gat_multi(
     timeout_msec: i32,
 ) -> c_int {
     if expirations.is_null() && key_count > 0 {
-        return ret::INVALID;
+        // SAFETY: as the caller promises.
+        return unsafe { refuse(mc, ret::INVALID, "the expirations are NULL") };
     }
     let (keys, requests, values) =
         ((keys, key_lens.cast_const(), key_count), (reqs, req_count), (values, value_count));

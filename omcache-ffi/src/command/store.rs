@@ -6,8 +6,11 @@ use omcache::driver::proto::{ConcatMode, Request, StoreMode};
 
 use super::{Key, checked_key, expiration_of, on_key};
 use crate::boundary::bytes_of;
+use crate::failure::{refuse, refuse_key};
 use crate::ret;
 use crate::types::omcache_t;
+
+const NO_VALUE: &str = "the value is NULL, or its length has more than 32 bits";
 
 /// A command that stores.
 ///
@@ -26,7 +29,10 @@ unsafe fn store(
 ) -> c_int {
     // SAFETY: as the caller promises.
     let (key, value) = unsafe { (checked_key(key), bytes_of(value.0, value.1)) };
-    let (Some(key), Some(value)) = (key, value) else { return ret::INVALID };
+    // SAFETY: as the caller promises.
+    let Some(key) = key else { return unsafe { refuse_key(mc) } };
+    // SAFETY: as the caller promises.
+    let Some(value) = value else { return unsafe { refuse(mc, ret::INVALID, NO_VALUE) } };
     let expiration = expiration_of(expiration);
     let request = || Request::Store { mode, key, value, flags, expiration, cas, quiet: timeout == 0 };
     // SAFETY: as the caller promises.
@@ -47,7 +53,10 @@ unsafe fn concat(
 ) -> c_int {
     // SAFETY: as the caller promises.
     let (key, value) = unsafe { (checked_key(key), bytes_of(value.0, value.1)) };
-    let (Some(key), Some(value)) = (key, value) else { return ret::INVALID };
+    // SAFETY: as the caller promises.
+    let Some(key) = key else { return unsafe { refuse_key(mc) } };
+    // SAFETY: as the caller promises.
+    let Some(value) = value else { return unsafe { refuse(mc, ret::INVALID, NO_VALUE) } };
     let request = || Request::Concat { mode, key, value, cas, quiet: timeout == 0 };
     // SAFETY: as the caller promises.
     unsafe { on_key(mc, request, timeout, &mut |_| ()) }
