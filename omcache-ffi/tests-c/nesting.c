@@ -217,6 +217,7 @@ START_TEST(a_fork_in_a_callback)
         _exit(rc == OMCACHE_OK && omcache_get(mc, B("a"), NULL, NULL, NULL, NULL, -1) == OMCACHE_OK ? 7 : 1);
     ck_rc(OMCACHE_OK, rc);
     ck_assert(child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 7);
+    ck_assert_str_eq(omcache_last_error(mc), "");
     const unsigned char *data;
     size_t len;
     ck_rc(OMCACHE_OK, omcache_get(mc, B("large"), &data, &len, NULL, NULL, -1));

@@ -112,12 +112,11 @@ impl<'p> Parts<'p> {
             (op.values, op.capacity) = (std::ptr::from_mut(value), 1);
             // SAFETY: as the caller promises; the pointers are to this frame's.
             let result = unsafe { run(mc, &mut op) };
+            if result != ret::OK || op.stored == 0 {
+                return result;
+            }
             // SAFETY: as the caller promises.
-            return if result == ret::OK && op.stored > 0 {
-                unsafe { noted(mc, value.status) }
-            } else {
-                result
-            };
+            return unsafe { noted(mc, value.status) };
         }
         // SAFETY: as the caller promises; the request points to what its lengths say.
         let result = unsafe { one(mc, &raw mut request, value, timeout) };
