@@ -5,7 +5,7 @@
 
 #define COUNT 1000
 
-/* Of quiet commands only failures are answered. */
+/* Of quiet commands only failures are told: what the server refuses, and what is lost with its server. */
 static void on_response(omcache_t *mc, omcache_value_t *result, void *context)
 {
     (void) mc;

@@ -1,20 +1,22 @@
 /* A program's own loop with poll(2): commands are sent without waiting, responses come to a callback. */
 #include <omcache.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_FDS 16
-
 struct state {
-    int received;
-    int ticks;
+    int received, failures, ticks;
+    struct pollfd *fds;
+    int room;
 };
 
 static void on_response(omcache_t *mc, omcache_value_t *result, void *context)
 {
     struct state *state = context;
     (void) mc;
+    if (result->status >= OMCACHE_AGAIN)
+        state->failures++; /* of a command that is lost: which one is not told */
     if (result->key_len == 0)
         return; /* of a command without a key */
     printf("%.*s: %s, %.*s\n", (int) result->key_len, (const char *) result->key, omcache_strerror(result->status),
@@ -22,31 +24,42 @@ static void on_response(omcache_t *mc, omcache_value_t *result, void *context)
     state->received++;
 }
 
-/* Waits once: for memcached, and for what else the program has. */
-static void turn(omcache_t *mc, int own_fd, struct state *state)
+/* Room for all descriptors: there is one for each server, and more while names are looked up. */
+static int make_room(struct state *state, int count)
 {
-    struct pollfd fds[MAX_FDS];
+    if (count > state->room) {
+        struct pollfd *fds = realloc(state->fds, (size_t) count * sizeof *fds);
+        if (fds == NULL)
+            return -1;
+        state->fds = fds;
+        state->room = count;
+    }
+    return 0;
+}
+
+/* Waits once: for memcached, and for what else the program has. Returns OMCACHE_AGAIN while something is under way. */
+static int turn(omcache_t *mc, int own_fd, struct state *state)
+{
     int nfds = 0, timeout = -1;
     const struct pollfd *wanted = omcache_poll_fds(mc, &nfds, &timeout);
-    if (wanted == NULL || nfds > MAX_FDS - 1)
-        nfds = 0; /* no room: come back soon */
-    else
-        memcpy(fds, wanted, (size_t) nfds * sizeof *fds);
-    fds[nfds].fd = own_fd;
-    fds[nfds].events = POLLIN;
-    if (poll(fds, (nfds_t) nfds + 1, timeout) > 0 && (fds[nfds].revents & POLLIN)) {
+    if (wanted == NULL || make_room(state, nfds + 1) != 0)
+        return OMCACHE_FAIL;
+    memcpy(state->fds, wanted, (size_t) nfds * sizeof *wanted);
+    state->fds[nfds].fd = own_fd;
+    state->fds[nfds].events = POLLIN;
+    if (poll(state->fds, (nfds_t) nfds + 1, timeout) > 0 && (state->fds[nfds].revents & POLLIN)) {
         char byte;
         if (read(own_fd, &byte, 1) == 1)
             state->ticks++;
     }
     /* Sends and receives what is possible now. */
-    omcache_io(mc, NULL, NULL, NULL, NULL, 0);
+    return omcache_io(mc, NULL, NULL, NULL, NULL, 0);
 }
 
 int main(int argc, char **argv)
 {
-    struct state state = {0, 0};
-    int own[2];
+    struct state state = {0};
+    int own[2], rc = OMCACHE_AGAIN;
     omcache_t *mc = omcache_init();
     omcache_set_servers(mc, argc > 1 ? argv[1] : "localhost");
     omcache_set_response_callback(mc, on_response, &state);
@@ -60,9 +73,10 @@ int main(int argc, char **argv)
         omcache_set(mc, bytes, len, bytes, len, 60, 0, 0, 0);
         omcache_get(mc, bytes, len, NULL, NULL, NULL, NULL, 0);
     }
-    while (state.received < 3 || state.ticks < 1)
-        turn(mc, own[0], &state);
-    printf("%d responses, %d ticks\n", state.received, state.ticks);
+    while (rc == OMCACHE_AGAIN || (rc == OMCACHE_OK && state.ticks < 1))
+        rc = turn(mc, own[0], &state);
+    printf("%d responses, %d failures, %d ticks\n", state.received, state.failures, state.ticks);
     omcache_free(mc);
-    return 0;
+    free(state.fds);
+    return rc == OMCACHE_OK && state.failures == 0 && state.received == 3 ? 0 : 1;
 }

@@ -128,13 +128,15 @@ typedef struct omcache_server_status_s {
 /**
  * Receives a log line, without a line feed; level is one of <sys/syslog.h>, such as LOG_INFO.
  *
- * msg is valid during the call. The function may call the library with any handle, but not free the one at work, and
- * may leave by longjmp: the call that it came from then has ended, and its handle can be used on.
+ * msg is valid during the call. The function may call the library with any handle, on the stack that it was called
+ * on, but not free the handle at work. It may leave by longjmp: the call that it came from then has ended, and its
+ * handle can be used on; the arrays of that call are not to be looked at.
  */
 typedef void (omcache_log_callback_func)(void *context, int level, const char *msg);
 
 /**
- * Receives a response; result is valid during the call. What holds for log callbacks holds here.
+ * Receives a response, or how a request failed that the call at work does not return: then without its key. result is
+ * valid during the call. What holds for log callbacks holds here.
  */
 typedef void (omcache_response_callback_func)(omcache_t *mc, omcache_value_t *result, void *context);
 
@@ -158,8 +160,9 @@ const char *omcache_strerror(int rc);
 const char *omcache_library_version(void);
 
 /**
- * Returns the text of the last failure on a handle, which tells more than its code; empty where there was none. Valid
- * until the next call with the handle. Since OMcache 1.0.
+ * Returns the text of the last failure on a handle, which may tell more than its code; empty where there was none. A
+ * failure is what a call returned other than OMCACHE_OK and OMCACHE_BUFFERED, or what became of a request. Valid until
+ * the next call with the handle. Since OMcache 1.0.
  */
 const char *omcache_last_error(omcache_t *mc);
 
@@ -200,7 +203,10 @@ int omcache_set_recv_buffer_max_size(omcache_t *mc, size_t size);
  */
 int omcache_set_buffering(omcache_t *mc, uint32_t enabled);
 
-/** Drops the requests that are in the send buffers; one that is sent in part is sent to its end. */
+/**
+ * Drops the requests that are in the send buffers; one that is sent in part is sent to its end. Calls that wait for
+ * dropped ones return them as OMCACHE_SERVER_FAILURE; otherwise nothing is told of them.
+ */
 int omcache_reset_buffers(omcache_t *mc);
 
 /**
@@ -227,6 +233,8 @@ int omcache_set_weighted_servers(omcache_t *mc, const char *servers, const uint3
 /**
  * Sets the distribution: one of the three below, or a program's own. The structure is copied; its functions must stay
  * callable as long as it is set. The default is omcache_dist_libmemcached_ketama.
+ *
+ * OMCACHE_INVALID: also where entries_per_point is above 65536.
  */
 int omcache_set_distribution_method(omcache_t *mc, omcache_dist_t *method);
 
@@ -258,8 +266,9 @@ int omcache_set_log_callback(omcache_t *mc, int level, omcache_log_callback_func
 void omcache_log_stderr(void *context, int level, const char *msg);
 
 /**
- * Sets the function that sees every response, those included that no call waits for. resp_cb NULL ends it. It is
- * called from within calls with this handle, with resp_cb_context.
+ * Sets the function that sees every response, those included that no call waits for, and every failure of a request that
+ * the call at work does not return itself. resp_cb NULL ends it. It is called from within calls with this handle, with
+ * resp_cb_context.
  */
 int omcache_set_response_callback(omcache_t *mc, omcache_response_callback_func *resp_cb, void *resp_cb_context);
 
@@ -293,11 +302,13 @@ int omcache_command_status(omcache_t *mc, omcache_req_t *req, int32_t timeout_ms
 /**
  * Sends what is to be sent, receives what comes, and acts on timers.
  *
- * With the requests of an omcache_command() that returned OMCACHE_AGAIN, waits for these; reqs and *req_count as that
- * call left them, results as there. OMCACHE_INVALID: they are not being waited for.
+ * With the requests of an omcache_command() that returned OMCACHE_AGAIN or OMCACHE_BUFFERED, waits for these; reqs and
+ * *req_count as that call left them, results as there. OMCACHE_INVALID: they are not being waited for, as another
+ * command followed, or a callback awaited them.
  *
  * With reqs NULL, goes on until nothing is pending (OMCACHE_OK) or time is over (OMCACHE_AGAIN). It stores no values:
- * responses reach the response callback, and those of requests that are waited for are kept for their next call.
+ * responses and failures reach the response callback, and those of requests that are waited for are kept for their next
+ * call.
  */
 int omcache_io(omcache_t *mc, omcache_req_t *reqs, size_t *req_count, omcache_value_t *values, size_t *value_count,
                int32_t timeout_msec);
@@ -312,10 +323,16 @@ struct pollfd *omcache_poll_fds(omcache_t *mc, int *nfds, int *poll_timeout);
 
 /* ---- Servers ---- */
 
-/** Returns the index of the server that a key goes to now; -1 where all are disabled, 0 with one server or none. */
+/**
+ * Returns the index of the server that a key goes to now; -1 where all are disabled, the key is empty or longer than
+ * 250 bytes, or the handle is NULL; else 0 with one server or none.
+ */
 int omcache_server_index_for_key(omcache_t *mc, const unsigned char *key, size_t key_len);
 
-/** Describes a server; NULL where there is no such index. To be freed with omcache_server_info_free(). */
+/**
+ * Describes a server; NULL where there is no such index. To be freed with omcache_server_info_free(), and valid until
+ * then, even when the handle is freed before.
+ */
 omcache_server_info_t *omcache_server_info(omcache_t *mc, int server_index);
 
 /** Frees what omcache_server_info() returned. */
@@ -337,7 +354,8 @@ int omcache_noop(omcache_t *mc, int server_index, int32_t timeout_msec);
 /**
  * Asks a server for statistics: command NULL or "" for the general ones, else "items", "settings" and so on. Each
  * comes as a value with its name as key and its text as data, and an empty one ends the list; what does not fit into
- * *value_count values is dropped. OMCACHE_AGAIN: time is over. OMCACHE_NO_SERVERS: the server does not answer.
+ * *value_count values is dropped. values may be NULL. OMCACHE_NOT_FOUND: the server has no such statistics.
+ * OMCACHE_AGAIN: time is over. OMCACHE_NO_SERVERS: the server does not answer.
  */
 int omcache_stat(omcache_t *mc, const char *command, omcache_value_t *values, size_t *value_count, int server_index,
                  int32_t timeout_msec);
@@ -351,8 +369,8 @@ int omcache_flush_all(omcache_t *mc, time_t expiration, int server_index, int32_
  * ---- Commands on a key ----
  *
  * Each may also return OMCACHE_BUFFERED (timeout_msec is 0), OMCACHE_AGAIN (time is over, and the command may still
- * be carried out), OMCACHE_NO_SERVERS, OMCACHE_SERVER_FAILURE (sent, but not answered), OMCACHE_BUFFER_FULL,
- * OMCACHE_FAIL.
+ * be carried out), OMCACHE_NO_SERVERS, OMCACHE_SERVER_FAILURE (the connection failed before the answer, and the
+ * command may have been carried out), OMCACHE_BUFFER_FULL, OMCACHE_FAIL.
  */
 
 /**
@@ -425,7 +443,10 @@ int omcache_get_multi(omcache_t *mc, const unsigned char **keys, size_t *key_len
                       omcache_req_t *reqs, size_t *req_count, omcache_value_t *values, size_t *value_count,
                       int32_t timeout_msec);
 
-/** Reads the values of keys as omcache_get_multi() does, and sets when each expires. */
+/**
+ * Reads the values of keys as omcache_get_multi() does, and sets when each expires. The extra of the requests is NULL
+ * when it returns: one that was refused can't be submitted as it is.
+ */
 int omcache_gat_multi(omcache_t *mc, const unsigned char **keys, size_t *key_lens, time_t *expirations,
                       size_t key_count, omcache_req_t *requests, size_t *req_count, omcache_value_t *values,
                       size_t *value_count, int32_t timeout_msec);

@@ -128,7 +128,8 @@ static inline void memcached_server_list_free(memcached_server_list_st servers)
 
 /**
  * Adds the servers of a list to those that the handle has. The ports of these must be numbers, as libmemcached's are:
- * where one is a service name, the result is OMCACHE_INVALID and nothing is changed.
+ * where one is a service name, the result is OMCACHE_INVALID and nothing is changed. Weights that servers were given by
+ * omcache_set_weighted_servers() are lost: all have weight 1 afterwards.
  */
 static inline memcached_return_t memcached_server_push(memcached_st *mc, const memcached_server_list_st servers)
 {
