@@ -23,10 +23,10 @@ pub(crate) struct Options {
     /// The directory that the others are below
     #[arg(long)]
     prefix: PathBuf,
-    /// The directory of the libraries; `lib` below the prefix where it is not given
+    /// The directory of the libraries, below the prefix unless it is absolute; `lib` where it is not given
     #[arg(long)]
     libdir: Option<PathBuf>,
-    /// The directory of the headers; `include` below the prefix where it is not given
+    /// The directory of the headers, below the prefix unless it is absolute; `include` where it is not given
     #[arg(long)]
     includedir: Option<PathBuf>,
     /// A directory that stands for the root of the file system during installation, for making packages
@@ -144,13 +144,13 @@ impl Places {
             std::path::absolute(path).with_context(|| format!("making {} absolute", path.display()))
         };
         let prefix = absolute(&options.prefix)?;
-        let below = |given: &Option<PathBuf>, name: &str| match given {
-            Some(given) => absolute(given),
-            None => Ok(prefix.join(name)),
+        // Below the prefix unless it is absolute, as packagers write it: `lib/x86_64-linux-gnu`.
+        let below = |given: &Option<PathBuf>, name: &str| {
+            prefix.join(given.as_deref().unwrap_or_else(|| Path::new(name)))
         };
         Ok(Self {
-            libdir: below(&options.libdir, "lib")?,
-            includedir: below(&options.includedir, "include")?,
+            libdir: below(&options.libdir, "lib"),
+            includedir: below(&options.includedir, "include"),
             destdir: options.destdir.as_deref().map(absolute).transpose()?,
             prefix,
         })
@@ -252,6 +252,7 @@ mod tests {
     fn directories_are_below_the_prefix_unless_given() {
         assert_eq!(places(None, None).libdir, Path::new("/opt/cache/lib"));
         assert_eq!(places(Some("/lib64"), None).libdir, Path::new("/lib64"));
+        assert_eq!(places(Some("lib/a-b-c"), None).libdir, Path::new("/opt/cache/lib/a-b-c"));
         assert_eq!(places(None, None).includedir, Path::new("/opt/cache/include"));
     }
 
