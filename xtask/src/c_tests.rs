@@ -38,6 +38,11 @@ impl Options {
     pub(crate) fn sanitized() -> Self {
         Self { sanitize: true, ..Self::default() }
     }
+
+    /// Under valgrind.
+    pub(crate) fn under_valgrind() -> Self {
+        Self { valgrind: true, ..Self::default() }
+    }
 }
 
 /// Runs the tests in each of the ways that are asked for.

@@ -5,6 +5,7 @@ use anyhow::Result;
 use crate::abi;
 use crate::c_tests;
 use crate::cost;
+use crate::demo;
 use crate::fuzz;
 use crate::pgmemcache;
 use crate::prerequisites;
@@ -59,8 +60,11 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     steps.run("cost", || cost::run(workspace, &cost::Options::default()));
     steps.run("C interface", || abi::run(workspace, &abi::Options::default()));
     steps.run("C tests, sanitized", || c_tests::run(workspace, &c_tests::Options::sanitized()));
+    steps.run("C tests, valgrind", || c_tests::run(workspace, &c_tests::Options::under_valgrind()));
     steps.run("wheel", || wheel::run(workspace, &wheel::Options::below(workspace.target_directory())));
     steps.run("pgmemcache", || pgmemcache::run(workspace));
+    steps.run("demo", || demo::run(&demo::Options::default()));
+    steps.run("demo, embedded", || demo::run(&demo::Options::embedded()));
     match fuzz::targets(root) {
         Ok(targets) => {
             for target in targets {

@@ -38,11 +38,18 @@ const RECONNECT: Duration = Duration::from_secs(2);
 const SLACK: Duration = Duration::from_millis(500);
 
 /// What may be set from outside.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub(crate) struct Options {
     /// Use the servers built into OMcache, even where memcached is installed
     #[arg(long)]
     embedded: bool,
+}
+
+impl Options {
+    /// With the servers built into OMcache.
+    pub(crate) fn embedded() -> Self {
+        Self { embedded: true }
+    }
 }
 
 /// Shows the client at work, and fails unless everything was as promised.
