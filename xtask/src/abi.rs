@@ -1,6 +1,7 @@
 //! `cargo xtask abi`: the C library against its headers, its last release, and programs that were built before it.
 
 mod declarations;
+mod guide;
 mod headers;
 mod interface;
 mod programs;
@@ -14,6 +15,7 @@ use anyhow::{Context as _, Result};
 
 use crate::install;
 use crate::prerequisites;
+use crate::process;
 use crate::steps::Steps;
 use crate::workspace::Workspace;
 
@@ -68,13 +70,19 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     steps.run("no directory of this machine", || {
         symbols::check_directories(&[&library, &prefix.join("lib/libomcache.a")], workspace.root())
     });
+    steps.run("layouts", || {
+        process::run(process::cargo(workspace.root()).args(["test", "-p", "omcache-ffi", "--test", "layout"]))
+    });
     steps.run("headers compile", || headers::check(&place));
+    let text = read(&workspace.root().join("docs/c-guide.md"))?;
     steps.run("headers with CFFI", || headers::check_cffi(&place, &library));
+    steps.run("guide's Python", || guide::check_python(&place, &prefix, &text));
+    steps.run("guide's commands", || guide::check_commands(&place, workspace.root(), &text));
     steps.run("interface of the last release", || interface::check(&place));
     steps.run("program of OMcache 0.3", || programs::check_old(&place, &prefix));
     steps.run("program that loads the library", || programs::check_loading(&place, &prefix));
     steps.run("examples", || programs::check_examples(&place, &prefix));
     steps.run("static library", || programs::check_static(&place, &prefix));
-    steps.run("guide", || programs::check_guide(&place, &workspace.root().join("docs/c-guide.md")));
+    steps.run("guide's C", || guide::check_c(&place, &text));
     steps.finish()
 }

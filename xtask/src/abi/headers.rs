@@ -1,6 +1,6 @@
 //! The headers: no compiler has anything to say, and CFFI reads the plain one as it is.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
@@ -66,6 +66,13 @@ fn compile(place: &Place, compiler: &str, standard: &str, language: &str, source
 
 /// Has CFFI read the plain header, and calls the library through it.
 pub(super) fn check_cffi(place: &Place, library: &Path) -> Result<()> {
+    let python = python_with_cffi(place)?;
+    let program = place.write("read_header.py", CFFI_PROGRAM)?;
+    process::run(Command::new(&python).arg(program).arg(place.include().join("omcache_cdef.h")).arg(library))
+}
+
+/// A Python that has CFFI.
+pub(super) fn python_with_cffi(place: &Place) -> Result<PathBuf> {
     let environment = place.work.join("python");
     let python = environment.join("bin/python");
     let has_cffi = |python: &Path| {
@@ -76,6 +83,5 @@ pub(super) fn check_cffi(place: &Place, library: &Path) -> Result<()> {
             .context("making an environment for CFFI; on Debian: apt-get install --yes python3-venv")?;
         process::run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "cffi"]))?;
     }
-    let program = place.write("read_header.py", CFFI_PROGRAM)?;
-    process::run(Command::new(&python).arg(program).arg(place.include().join("omcache_cdef.h")).arg(library))
+    Ok(python)
 }

@@ -6,23 +6,17 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 
 use super::declarations::Declarations;
-use super::symbol_map::SymbolMap;
 use super::{Place, interface, read};
 use crate::demo::memcached::Memcached;
 use crate::install;
 use crate::process;
-
-/// The last version that OMcache 0.3 had.
-const OLD_VERSION: &str = "OMCACHE_0.2";
 
 /// Compiles a program with the interface of 0.3, links it to a library that has only that, and runs it with ours.
 pub(super) fn check_old(place: &Place, prefix: &Path) -> Result<()> {
     let old = place.sources.join("abi");
     let declarations = Declarations::of(&read(&old.join("omcache_0_3.h"))?);
     place.write("old.c", &declarations.hollow("omcache_0_3.h"))?;
-    let map = SymbolMap::parse(&read(&place.sources.join("symbol.map"))?)?.until(OLD_VERSION)?;
-    let map = place.write("old.map", &map)?;
-    let library = interface::link_hollow(place, "old.c", &old, &map, "old.so")?;
+    let library = interface::link_hollow(place, "old.c", &old, &old.join("omcache_0_3.map"), "old.so")?;
 
     let servers = Servers::start()?;
     // Without PIE the program has copies of the library's data objects.
@@ -88,33 +82,7 @@ pub(super) fn check_static(place: &Place, prefix: &Path) -> Result<()> {
     run(Path::new(""), &program, &[&servers.list()])
 }
 
-/// What the guide shows of C stands in the examples, line for line but for the indentation.
-pub(super) fn check_guide(place: &Place, guide: &Path) -> Result<()> {
-    let sources = examples(place)?;
-    let sources = sources.iter().map(|path| Ok(flush_left(&read(path)?))).collect::<Result<Vec<_>>>()?;
-    let guide = read(guide)?;
-    let blocks: Vec<_> = c_blocks(&guide).collect();
-    if blocks.is_empty() {
-        bail!("the guide shows no C");
-    }
-    for block in blocks {
-        if !sources.iter().any(|source| source.contains(&flush_left(block))) {
-            bail!("the guide shows what is in no example:\n{block}");
-        }
-    }
-    Ok(())
-}
-
-/// The lines between line feeds and without indentation.
-fn flush_left(text: &str) -> String {
-    text.lines().fold("\n".to_owned(), |text, line| text + line.trim_start() + "\n")
-}
-
-fn c_blocks(text: &str) -> impl Iterator<Item = &str> {
-    text.split("\n```c\n").skip(1).map(|rest| rest.split_once("\n```").map_or(rest, |(block, _)| block))
-}
-
-fn examples(place: &Place) -> Result<Vec<PathBuf>> {
+pub(super) fn examples(place: &Place) -> Result<Vec<PathBuf>> {
     let directory = place.sources.join("examples-c");
     let entries = directory.read_dir().with_context(|| format!("reading {}", directory.display()))?;
     let mut found = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
@@ -169,15 +137,15 @@ fn printed(prefix: &Path, program: &Path, arguments: &[&str]) -> Result<String> 
 }
 
 /// Two memcached processes.
-struct Servers([Memcached; 2]);
+pub(super) struct Servers([Memcached; 2]);
 
 impl Servers {
-    fn start() -> Result<Self> {
+    pub(super) fn start() -> Result<Self> {
         let program = Memcached::installed().context("memcached is not installed")?;
         Ok(Self([Memcached::start(&program, None)?, Memcached::start(&program, None)?]))
     }
 
-    fn one(&self) -> String {
+    pub(super) fn one(&self) -> String {
         format!("127.0.0.1:{}", self.0[0].port())
     }
 
@@ -187,18 +155,5 @@ impl Servers {
 
     fn kill_one(&mut self) -> Result<()> {
         self.0[1].kill()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn blocks_of_c_are_found_in_the_guide() {
-        let guide = "# A\n\n```c\nint a;\nint b;\n```\n\n```sh\ncc\n```\n\n```c\nint c;\n```\n";
-        assert_eq!(c_blocks(guide).collect::<Vec<_>>(), ["int a;\nint b;", "int c;"]);
-        assert!(flush_left("{\n    int a;\n}\n").contains(&flush_left("int a;\n}")));
-        assert!(!flush_left("    int aa;\n").contains(&flush_left("int a;")));
     }
 }

@@ -25,6 +25,9 @@ struct Symbol {
 pub(super) fn check(place: &Place, library: &Path) -> Result<()> {
     let symbols = table(library)?;
     let map = SymbolMap::parse(&read(&place.sources.join("symbol.map"))?)?;
+    if !map.goes_on_from(&SymbolMap::parse(&read(&place.sources.join("abi/omcache_0_3.map"))?)?) {
+        bail!("symbol.map does not begin with the versions and symbols of OMcache 0.3");
+    }
     let names = |symbols: &[Symbol]| {
         symbols.iter().filter(|symbol| symbol.defined).map(|symbol| symbol.name.clone()).collect()
     };
