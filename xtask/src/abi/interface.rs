@@ -2,7 +2,7 @@
 //!
 //! What is compared is a library made of `omcache.h` and `symbol.map` alone: the description of the Rust library would hold
 //! Rust's types, which change with the compiler. That the Rust library is what the headers declare is checked by
-//! `omcache-ffi/tests/layout.rs` for types and by the step before for symbols.
+//! `omcache-ffi/tests/layout.rs` for types and by another step for symbols; `abi/omcache_0_3.map` has those of 0.3.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
