@@ -142,14 +142,9 @@ impl Pool {
     }
 
     /// How many pieces are held.
+    #[inline]
     pub(crate) fn held(&self) -> usize {
         self.held.len()
-    }
-
-    /// Whether there is anything to let go of.
-    #[inline]
-    pub(crate) fn holds(&self) -> bool {
-        !self.held.is_empty()
     }
 }
 

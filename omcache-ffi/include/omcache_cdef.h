@@ -266,9 +266,8 @@ int omcache_set_log_callback(omcache_t *mc, int level, omcache_log_callback_func
 void omcache_log_stderr(void *context, int level, const char *msg);
 
 /**
- * Sets the function that sees every response, those included that no call waits for, and every failure of a request that
- * the call at work does not return itself. resp_cb NULL ends it. It is called from within calls with this handle, with
- * resp_cb_context.
+ * Sets the function that sees every response, those included that no call waits for, and failures that the call at work
+ * does not return. resp_cb NULL ends it. It is called from within calls with this handle, with resp_cb_context.
  */
 int omcache_set_response_callback(omcache_t *mc, omcache_response_callback_func *resp_cb, void *resp_cb_context);
 
@@ -329,10 +328,7 @@ struct pollfd *omcache_poll_fds(omcache_t *mc, int *nfds, int *poll_timeout);
  */
 int omcache_server_index_for_key(omcache_t *mc, const unsigned char *key, size_t key_len);
 
-/**
- * Describes a server; NULL where there is no such index. To be freed with omcache_server_info_free(), and valid until
- * then, even when the handle is freed before.
- */
+/** Describes a server; NULL where there is no such index. Valid until it is freed with omcache_server_info_free(). */
 omcache_server_info_t *omcache_server_info(omcache_t *mc, int server_index);
 
 /** Frees what omcache_server_info() returned. */

@@ -6,7 +6,7 @@
 #include <setjmp.h>
 #include <sys/wait.h>
 
-enum { LARGE = 50000, HUGE_VALUE = 9 * 1024 * 1024 };
+enum { LARGE = 50000 };
 
 /* A log callback whose context is the handle that logs. */
 static void line_stays(void *context, int level, const char *msg)
@@ -183,46 +183,60 @@ START_TEST(what_a_jump_leaves_does_not_grow)
     omcache_free(mc);
 }
 
-static pid_t child = -1;
+/* What a fork is about, and what came of it. */
+static struct {
+    const server_t *silent;
+    pid_t child;
+    int status;
+    size_t hits;
+} forked;
 
-/* Forks once; the parent waits until the child has ended. */
+/* Forks once; the parent has the silent server answer, and waits until the child has ended. */
 static void fork_once(omcache_t *mc, omcache_value_t *result, void *context)
 {
-    (void)mc, (void)result;
-    if (child >= 0)
+    (void)mc, (void)context;
+    forked.hits += result->status == OMCACHE_OK && result->key_len > 0;
+    if (forked.child >= 0)
         return;
-    child = fork();
-    ck_assert_int_ge(child, 0);
-    if (child > 0)
-        ck_assert_int_eq(waitpid(child, context, 0), child);
+    forked.child = fork();
+    ck_assert_int_ge(forked.child, 0);
+    if (forked.child > 0) {
+        server_resume(forked.silent);
+        ck_assert_int_eq(waitpid(forked.child, &forked.status, 0), forked.child);
+    }
 }
 
-/* The child's copy of the call goes on, but not on the parent's connection, to which it would write what the parent does. */
+/* The child's copy of the call goes on, but not on the parent's connections: it would take the answers from there. */
 START_TEST(a_fork_in_a_callback)
 {
-    server_t server = server_start_with("-I", "32m");
-    omcache_t *mc = handle_of(&server, 1);
-    unsigned char *value = malloc(HUGE_VALUE);
-    int status = -1;
-    memset(value, 'v', HUGE_VALUE);
-    ck_rc(OMCACHE_OK, omcache_set_recv_buffer_max_size(mc, 2 * HUGE_VALUE));
-    ck_rc(OMCACHE_OK, omcache_set(mc, B("a"), B("1"), 0, 0, 0, -1));
-    server_pause(&server);
-    ck_rc(OMCACHE_BUFFERED, omcache_get(mc, B("a"), NULL, NULL, NULL, NULL, 0));
-    ck_rc(OMCACHE_BUFFERED, omcache_set(mc, B("large"), value, HUGE_VALUE, 0, 0, 0, 0));
-    server_resume(&server);
-    ck_rc(OMCACHE_OK, omcache_set_response_callback(mc, fork_once, &status));
+    server_t servers[2] = {server_start(), server_start()};
+    omcache_t *mc = handle_of(servers, 2);
+    char keys[2][32];
+    for (int i = 0; i < 2; i++) {
+        key_for(mc, index_of(mc, &servers[i]), 0, keys[i]);
+        ck_rc(OMCACHE_OK, omcache_set(mc, B(keys[i]), B("1"), 0, 0, 0, -1));
+    }
+    ck_rc(OMCACHE_OK, omcache_set_dead_timeout(mc, (uint32_t)patience(2000)));
+    forked.silent = &servers[1];
+    forked.child = -1;
+    server_pause(&servers[1]);
+    ck_rc(OMCACHE_OK, omcache_set_response_callback(mc, fork_once, NULL));
+    for (int i = 0; i < 2; i++) {
+        omcache_req_t req = request(OP_GETK, keys[1 - i], NULL, 0, NULL);
+        size_t count = 1;
+        ck_rc(OMCACHE_BUFFERED, omcache_command(mc, &req, &count, NULL, NULL, 0));
+    }
     int rc = omcache_io(mc, NULL, NULL, NULL, NULL, -1);
-    if (child == 0)
-        _exit(rc == OMCACHE_OK && omcache_get(mc, B("a"), NULL, NULL, NULL, NULL, -1) == OMCACHE_OK ? 7 : 1);
+    if (forked.child == 0) {
+        /* Another program in its place: what the parent's look-up threads hold is never freed here, and is no leak. */
+        if (rc == OMCACHE_OK && omcache_get(mc, B(keys[0]), NULL, NULL, NULL, NULL, -1) == OMCACHE_OK)
+            execlp("true", "true", (char *)NULL);
+        _exit(1);
+    }
     ck_rc(OMCACHE_OK, rc);
-    ck_assert(child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 7);
+    ck_assert(forked.child > 0 && WIFEXITED(forked.status) && WEXITSTATUS(forked.status) == 0);
+    ck_assert_uint_eq(forked.hits, 2);
     ck_assert_str_eq(omcache_last_error(mc), "");
-    const unsigned char *data;
-    size_t len;
-    ck_rc(OMCACHE_OK, omcache_get(mc, B("large"), &data, &len, NULL, NULL, -1));
-    ck_assert(len == HUGE_VALUE && memcmp(data, value, len) == 0);
-    free(value);
     omcache_free(mc);
 }
 
