@@ -70,7 +70,6 @@ int main(int argc, char **argv)
 {
     struct counts counts = {0, 0};
     struct watch watch = {.epoll = epoll_create1(EPOLL_CLOEXEC)};
-    int rc = OMCACHE_AGAIN;
     omcache_t *mc = omcache_init();
     omcache_set_servers(mc, argc > 1 ? argv[1] : "localhost");
     omcache_set_response_callback(mc, on_response, &counts);
@@ -83,6 +82,7 @@ int main(int argc, char **argv)
         omcache_get(mc, bytes, len, NULL, NULL, NULL, NULL, 0);
     }
     /* A command that is lost with its server ends too, as a failure. */
+    int rc = omcache_io(mc, NULL, NULL, NULL, NULL, 0);
     while (rc == OMCACHE_AGAIN) {
         struct epoll_event event;
         int timeout = update(&watch, mc);

@@ -59,7 +59,7 @@ static int turn(omcache_t *mc, int own_fd, struct state *state)
 int main(int argc, char **argv)
 {
     struct state state = {0};
-    int own[2], rc = OMCACHE_AGAIN;
+    int own[2];
     omcache_t *mc = omcache_init();
     omcache_set_servers(mc, argc > 1 ? argv[1] : "localhost");
     omcache_set_response_callback(mc, on_response, &state);
@@ -73,6 +73,7 @@ int main(int argc, char **argv)
         omcache_set(mc, bytes, len, bytes, len, 60, 0, 0, 0);
         omcache_get(mc, bytes, len, NULL, NULL, NULL, NULL, 0);
     }
+    int rc = omcache_io(mc, NULL, NULL, NULL, NULL, 0);
     while (rc == OMCACHE_AGAIN || (rc == OMCACHE_OK && state.ticks < 1))
         rc = turn(mc, own[0], &state);
     printf("%d responses, %d failures, %d ticks\n", state.received, state.failures, state.ticks);

@@ -11,6 +11,9 @@ use crate::demo::memcached::Memcached;
 use crate::install;
 use crate::process;
 
+/// Examples that do not wait for each command: they end nevertheless where all commands are lost.
+const WITHOUT_WAITING: &[&str] = &["buffering.c", "epoll_loop.c", "poll_loop.c"];
+
 /// Compiles a program with the interface of 0.3, links it to a library that has only that, and runs it with ours.
 pub(super) fn check_old(place: &Place, prefix: &Path) -> Result<()> {
     let old = place.sources.join("abi");
@@ -53,6 +56,10 @@ pub(super) fn check_examples(place: &Place, prefix: &Path) -> Result<()> {
             servers.kill_one()?;
         }
         run(prefix, &program, &[&servers.list()])?;
+        if WITHOUT_WAITING.iter().any(|name| source.ends_with(name)) {
+            servers.kill_all()?;
+            ends_in_failure(prefix, &program, &servers.list())?;
+        }
     }
 
     let moved = place.sources.join("examples-c/from_libmemcached.c");
@@ -126,6 +133,17 @@ fn run(prefix: &Path, program: &Path, arguments: &[&str]) -> Result<()> {
     process::run(&mut with_library(prefix, program, arguments))
 }
 
+/// Runs a program that must tell by itself that it did not succeed.
+fn ends_in_failure(prefix: &Path, program: &Path, list: &str) -> Result<()> {
+    let mut command = with_library(prefix, program, &[list]);
+    let status = command.stdin(Stdio::null()).status();
+    let status = status.with_context(|| format!("cannot start `{}`", process::line(&command)))?;
+    if status.code() != Some(1) {
+        bail!("`{}` without a server: {status}, expected exit status 1", process::line(&command));
+    }
+    Ok(())
+}
+
 fn printed(prefix: &Path, program: &Path, arguments: &[&str]) -> Result<String> {
     let mut command = with_library(prefix, program, arguments);
     let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
@@ -151,6 +169,10 @@ impl Servers {
 
     fn list(&self) -> String {
         self.0.each_ref().map(|server| format!("127.0.0.1:{}", server.port())).join(",")
+    }
+
+    fn kill_all(&mut self) -> Result<()> {
+        self.0.iter_mut().try_for_each(Memcached::kill)
     }
 
     fn kill_one(&mut self) -> Result<()> {
