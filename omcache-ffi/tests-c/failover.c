@@ -84,8 +84,8 @@ START_TEST(keys_of_others_do_not_wait)
     int retried = 0;
     for (int i = 0; i < 300; i++) {
         snprintf(value, sizeof value, "%d", i);
-        ck_rc_within(100, OMCACHE_OK, omcache_set(mc, B(key), B(value), 0, 0, 0, 5000));
-        ck_rc_within(100, OMCACHE_OK, get(key));
+        ck_rc_within(500, OMCACHE_OK, omcache_set(mc, B(key), B(value), 0, 0, 0, 5000));
+        ck_rc_within(500, OMCACHE_OK, get(key));
         ck_rc(OMCACHE_OK, omcache_server_status(mc, hangs, &status));
         retried += status.state == OMCACHE_SERVER_RETRYING;
         sleep_msec(10);
