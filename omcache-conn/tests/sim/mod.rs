@@ -133,7 +133,7 @@ impl World {
             let key = Key::new(keys[at].as_bytes()).ok()?;
             Some(match deletes {
                 true => Request::Delete { key, cas: 0, quiet: true },
-                false => Request::Get { key, with_key: at % 2 == 0, quiet: true },
+                false => Request::Get { key, with_key: at.is_multiple_of(2), quiet: true },
             })
         };
         let before = self.cluster.last_opaque();

@@ -116,11 +116,10 @@ unsafe fn read_multi(
     // SAFETY: `at` is less than `key_count`, which the arrays hold.
     let key_at = |at: usize| unsafe { key_of(*keys.add(at), *key_lens.add(at)) };
     if opcode == Opcode::GETKQ && key_count > 0 {
-        let given = (reqs, req_count, values, value_count);
+        let (keys, given) = (Keys { keys, lens: key_lens }, (reqs, req_count, values, value_count));
         // SAFETY: as the caller promises.
-        if let Some(result) =
-            unsafe { get_keys(mc, Keys { keys, lens: key_lens }, key_count, given, timeout) }
-        {
+        let result = unsafe { get_keys(mc, keys, key_count, given, timeout) };
+        if let Some(result) = result {
             return result;
         }
     }
