@@ -207,6 +207,9 @@ impl Continuum {
     ///
     /// texts as their length in bytes and then their bytes, numbers and lengths as four bytes,
     /// little-endian.
+    ///
+    /// For a distribution of your own this is no proof: two that place those 64 keys alike, under the same
+    /// name, may still differ in others.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint

@@ -112,6 +112,20 @@ fn too_many_servers_are_refused() {
 }
 
 #[test]
+fn as_many_servers_as_may_be_are_taken() {
+    let hosts: Vec<_> = (0..MAX_SERVERS).map(|n| n.to_string()).collect();
+    let servers: Vec<_> = hosts.iter().map(|host| Server { host, ..THREE[0] }).collect();
+    let one_point = |_: &Server<'_>, points: &mut Vec<u32>| points.push(7);
+    let own = RingDistribution::new("own", one_point, |key| HashFunction::Md5.hash(key));
+    let distributions: [&dyn Distribution; 4] =
+        [&Named::Ketama, &Named::PythonMemcached, &Named::PymemcacheRendezvous, &own];
+    for distribution in distributions {
+        let most = Continuum::new(distribution, &servers).unwrap();
+        assert!(most.server(b"key").is_some(), "{}", distribution.name());
+    }
+}
+
+#[test]
 fn weights_of_zero_leave_no_point() {
     let servers = THREE.map(|server| server.with_weight(0));
     let tagged = Named::TwemproxyKetama { hash_tag: Some(*b"{}") };

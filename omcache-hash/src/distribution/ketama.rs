@@ -21,7 +21,7 @@ pub(crate) fn plain(servers: &[Server<'_>], function: HashFunction) -> Result<Ri
         _ => {
             let mut points = Points::with_capacity(servers.len().saturating_mul(POINTS as usize));
             let mut name = PointName::new();
-            for (index, server) in (0..).zip(servers) {
+            for (server, index) in servers.iter().zip(0..) {
                 name.begin(format_args!("{}-", ShortName(server)));
                 for number in 0..POINTS {
                     points.push(function.hash(name.numbered(number)), index);
@@ -36,7 +36,7 @@ pub(crate) fn plain(servers: &[Server<'_>], function: HashFunction) -> Result<Ri
 fn one_at_a_time<const SIGNED: bool>(servers: &[Server<'_>]) -> Result<Ring, BuildError> {
     let mut points = Points::with_capacity(servers.len().saturating_mul(POINTS as usize));
     let mut name = PointName::new();
-    for (index, server) in (0..).zip(servers) {
+    for (server, index) in servers.iter().zip(0..) {
         name.begin(format_args!("{}-", ShortName(server)));
         let before = OneAtATime::<SIGNED>::default().update(name.prefix());
         for number in 0..10 {
@@ -98,7 +98,7 @@ pub(crate) fn md5_points<'a>(
     let names = servers.len().saturating_mul(WEIGHTED_NAMES as usize);
     let mut points = Points::with_capacity(names.saturating_mul(WORDS as usize));
     let mut name = PointName::new();
-    for ((index, server), count) in (0..).zip(servers).zip(counts) {
+    for ((server, index), count) in servers.iter().zip(0..).zip(counts) {
         begin(&mut name, server);
         for number in 0..count {
             for word in md5_words(name.numbered(number)) {

@@ -66,7 +66,7 @@ impl Distribution for RingDistribution {
         check_count(servers)?;
         let mut points = Points::with_capacity(0);
         let mut hashes = Vec::new();
-        for (index, server) in (0..).zip(servers) {
+        for (server, index) in servers.iter().zip(0..) {
             (self.points)(server, &mut hashes);
             for hash in hashes.drain(..) {
                 points.push(hash, index);

@@ -18,9 +18,10 @@ pub(crate) struct Slots {
 
 impl Slots {
     pub(crate) fn new(servers: &[Server<'_>]) -> Self {
-        let slots: Vec<u16> = (0..)
-            .zip(servers)
-            .flat_map(|(index, server)| core::iter::repeat_n(index, server.weight as usize))
+        let slots: Vec<u16> = servers
+            .iter()
+            .zip(0..)
+            .flat_map(|(server, index)| core::iter::repeat_n(index, server.weight as usize))
             .take(REACHED)
             .collect();
         Self {

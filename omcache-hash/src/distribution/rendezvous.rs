@@ -32,7 +32,7 @@ impl Nodes {
             .iter()
             .map(|name| Node { state: text(Murmur3::new(0), name).push(b'-'), rank: 0 })
             .collect();
-        for (rank, index) in (0..).zip(by_name) {
+        for (index, rank) in by_name.into_iter().zip(0..) {
             if let Some(node) = nodes.get_mut(index) {
                 node.rank = rank;
             }
@@ -51,7 +51,7 @@ impl Nodes {
     pub(crate) fn order(&self, key: &[u8]) -> Vec<u16> {
         let key = Key::new(key);
         let mut scored: Vec<(u32, u16, u16)> =
-            (0..).zip(&self.0).map(|(index, node)| (key.score(node), node.rank, index)).collect();
+            self.0.iter().zip(0..).map(|(node, index)| (key.score(node), node.rank, index)).collect();
         scored.sort_unstable_by_key(|&(score, rank, _)| Reverse((score, rank)));
         scored.into_iter().map(|(_, _, index)| index).collect()
     }
