@@ -14,8 +14,9 @@
 //!    [`Cluster::handle_connected`], [`Cluster::handle_lost`].
 //! 3. [`Cluster::poll_transmit`]: write; report with [`Cluster::handle_sent`] or [`Cluster::handle_blocked`].
 //! 4. [`Cluster::poll_event`]: answers, outcomes, changes of a server's state.
-//! 5. Wait until [`Cluster::poll_deadline`] for what [`Cluster::interests`] lists; read into
-//!    [`Cluster::receive_space`], report with [`Cluster::handle_received`].
+//! 5. Wait until [`Cluster::poll_deadline`] for what [`Cluster::interests`] lists. What became readable is read into
+//!    [`Cluster::receive_space`] and reported with [`Cluster::handle_received`]; what became writable after
+//!    [`Cluster::handle_blocked`] is reported with [`Cluster::handle_writable`], or it is offered no bytes any more.
 //!
 //! # Promises
 //!

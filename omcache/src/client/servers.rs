@@ -99,7 +99,8 @@ impl Client {
         self.driver.cluster.server_for_key(key.as_ref())
     }
 
-    /// The fingerprint of distribution, servers and weights. Clients with the same one agree on every key's server.
+    /// The fingerprint of distribution, servers and weights. Clients with the same one agree on every key's server; of those
+    /// with a distribution of their own it compares the name and the servers of 64 keys alone.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
         self.driver.cluster.continuum().fingerprint()
