@@ -57,6 +57,7 @@ pub enum Event<'c> {
 
 /// A change in the state of one server.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ServerEvent {
     /// The server's index.
     pub server: usize,
@@ -68,6 +69,7 @@ pub struct ServerEvent {
 
 /// A request that ended without an answer to look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Settled {
     /// The request.
     pub opaque: u32,

@@ -14,6 +14,7 @@ const DO_NOT_CREATE: u32 = u32::MAX;
 
 /// A value that was found.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Value {
     /// The bytes, not copied: they keep the receive buffer they lie in alive (64 KiB, or up to twice
     /// their own length where that is more). A program that keeps many small values for long may copy them.
@@ -139,8 +140,9 @@ pub enum Command<'a> {
     Touch(&'a [u8], Expiration),
 }
 
-/// How a counter changes.
+/// How a counter changes. It is made from a number, and [`Delta::or_create`] says what becomes of a missing counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Delta {
     /// By how much.
     pub by: u64,

@@ -58,7 +58,7 @@ pub mod distribution {
 
 pub use bytes::Bytes;
 pub use distribution::{Distribution, Named};
-pub use omcache_conn::Server as ServerAddress;
+pub use omcache_conn::{Endpoint, Server as ServerAddress};
 
 pub use client::{
     Client, ClientBuilder, Completion, Flushed, RawRequest, RawResponse, ServerInfo, ServerState, Ticket,

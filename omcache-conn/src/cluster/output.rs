@@ -21,6 +21,7 @@ pub struct Transmit<'c> {
 
 /// What to wait for on a connection's socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Interest {
     /// The connection.
     pub connection: ConnectionId,

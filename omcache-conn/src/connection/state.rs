@@ -35,6 +35,7 @@ pub enum Health {
 
 /// A server's health, and what it last failed of.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ServerStatus {
     /// How it is doing.
     pub health: Health,

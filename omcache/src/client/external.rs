@@ -15,6 +15,7 @@ use crate::error::Error;
 
 /// The result of a submitted command.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Completion {
     /// The command.
     pub ticket: Ticket,

@@ -12,6 +12,7 @@ const SEND_AT: usize = 64 * 1024;
 
 /// What became of the commands that were queued since the last flush: those that are not named did what they were to do.
 #[derive(Debug, Default)]
+#[non_exhaustive]
 #[must_use = "queued commands may have failed"]
 pub struct Flushed {
     /// The commands that failed, or that the server refused: a set whose value is too large, an add of a key that exists.

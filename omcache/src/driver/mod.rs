@@ -36,6 +36,7 @@ const REST: Duration = Duration::from_secs(1);
 
 /// A descriptor that waits for something, for the program's own event loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Descriptor {
     /// The descriptor. It stays this crate's: it is to be watched, not read, written or closed.
     pub fd: RawFd,

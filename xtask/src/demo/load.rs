@@ -185,7 +185,7 @@ impl Load {
         let timeout = self.client.time_left().map_or(longest, |left| left.min(longest));
         wait(&mut self.poll, &descriptors, timeout).context("waiting for the servers")?;
         self.client.step()?;
-        while let Some(Completion { ticket, result }) = self.client.next_completion() {
+        while let Some(Completion { ticket, result, .. }) = self.client.next_completion() {
             let begun = self.under_way.remove(&ticket).context("a result of nothing that was asked")?;
             let outcome = match result {
                 Ok(Reply::Value(Some(value))) if value.data == values::value(&values::key(begun.key)) => {
