@@ -135,3 +135,23 @@ fn a_wait_for_a_timer_alone_is_one_sleep() {
     assert!(later >= deadline, "it came back {:?} too early", deadline.since(later));
     assert_eq!(driver.wait(later, Some(later)).unwrap().0, Waited::Nothing, "a look is no sleep");
 }
+
+#[test]
+fn a_unix_socket_whose_backlog_is_full_is_waited_for() {
+    use std::os::unix::net::{UnixListener, UnixStream};
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let listener = UnixListener::bind(&path).unwrap();
+    rustix::net::listen(&listener, 0).unwrap();
+    let first = UnixStream::connect(&path).unwrap();
+    let mut client =
+        Client::builder().server(path.display().to_string()).unwrap().timeout(ms(100)).build().unwrap();
+    let error = client.noop(0).unwrap_err();
+    assert_eq!((error.kind(), error.was_sent()), (ErrorKind::Timeout, false), "{error:?}");
+    assert_eq!(client.server_info(0).unwrap().state, omcache::ServerState::Connecting);
+    // With room there is a connection.
+    drop((listener.accept().unwrap(), first));
+    assert_eq!(client.noop(0).unwrap_err().kind(), ErrorKind::Timeout);
+    listener.set_nonblocking(true).unwrap();
+    listener.accept().unwrap();
+}

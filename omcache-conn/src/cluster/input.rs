@@ -71,6 +71,19 @@ impl Cluster {
         self.handle(now, slot, |connection, shared| connection.resolved(result, shared));
     }
 
+    /// Whether the result of this look-up is still waited for.
+    #[must_use]
+    pub fn awaits(&self, lookup: LookupId) -> bool {
+        let waits = |connection: &Connection| matches!(connection.state, State::Resolving { lookup: waited, .. } if waited == lookup);
+        self.connections.iter().flatten().any(waits)
+    }
+
+    /// Reports that the address takes no more connections at this moment: the driver has no socket, and will be asked for
+    /// the same connect again.
+    pub fn handle_busy(&mut self, now: Instant, connection: ConnectionId) {
+        self.handle(now, connection, Connection::busy);
+    }
+
     /// Reports that the connection's socket is connected.
     pub fn handle_connected(&mut self, now: Instant, connection: ConnectionId) {
         self.handle(now, connection, Connection::connected);

@@ -92,7 +92,7 @@ impl Cluster {
         self.active.iter().filter_map(|&slot| {
             let connection = self.connection(slot)?;
             let (readable, writable) = match connection.state {
-                State::Connecting { .. } => (false, true),
+                State::Connecting { .. } => (false, connection.busy_until.is_none()),
                 State::Probing { .. } => (true, !connection.transmit().is_empty()),
                 State::Ready => (connection.in_flight.loud() > 0, !connection.outgoing.is_empty()),
                 State::Idle | State::Resolving { .. } | State::Disabled { .. } => (false, false),

@@ -11,6 +11,9 @@ use crate::instant::Instant;
 use crate::server::Address;
 use crate::shared::Shared;
 
+/// After this time an address is tried again that had no room for a connection.
+const BUSY: Duration = Duration::from_millis(10);
+
 /// A server that refuses connections is not tried more often than this, or a program that waits for it would do nothing else.
 const MIN_RETRY: Duration = Duration::from_millis(10);
 
@@ -55,6 +58,9 @@ impl Connection {
                 self.next_or_disable(failure, deadline, shared)
             }
             State::Resolving { .. } | State::Connecting { .. } | State::Probing { .. } => {
+                if self.busy_until.is_some_and(|until| until <= now) {
+                    self.ask_for_connect(shared);
+                }
                 self.note_arrivals(now);
                 Follow::Nothing
             }
@@ -105,13 +111,30 @@ impl Connection {
     }
 
     fn connect_next(&mut self, deadline: Instant, shared: &mut Shared) -> Follow {
-        let Some(address) = self.addresses.get(self.next_address).cloned() else { return Follow::Nothing };
+        if self.next_address >= self.addresses.len() {
+            return Follow::Nothing;
+        }
         // A hanging address must leave time for those behind it.
         let left = self.addresses.len() - self.next_address;
         let address_deadline = shared.now + share(deadline, shared.now, left);
         self.next_address += 1;
         self.state = State::Connecting { address_deadline, deadline };
-        shared.actions.push_back(Action::Connect { connection: self.id, address });
+        self.ask_for_connect(shared);
+        Follow::Nothing
+    }
+
+    fn ask_for_connect(&mut self, shared: &mut Shared) {
+        self.busy_until = None;
+        if let Some(address) = self.addresses.get(self.next_address - 1).cloned() {
+            shared.actions.push_back(Action::Connect { connection: self.id, address });
+        }
+    }
+
+    /// There is no room for the connection now.
+    pub(crate) fn busy(&mut self, shared: &mut Shared) -> Follow {
+        if matches!(self.state, State::Connecting { .. }) {
+            self.busy_until = Some(shared.now + BUSY);
+        }
         Follow::Nothing
     }
 
@@ -195,6 +218,7 @@ impl Connection {
         self.retry = false;
         self.waiting_since = None;
         self.arrivals.clear();
+        self.busy_until = None;
         self.state = State::Idle;
     }
 

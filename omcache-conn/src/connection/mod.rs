@@ -58,6 +58,8 @@ pub(crate) struct Connection {
     pub(crate) last_failure: Option<Failure>,
     /// Since when which requests wait for the handshake.
     arrivals: Arrivals,
+    /// The address has no room for a connection; until then it is left alone.
+    pub(crate) busy_until: Option<Instant>,
     /// The first request that waited when the handshake began, by its opaque.
     first_waiting: Option<u32>,
     /// It stands in the cluster's list of connections with bytes to write.
@@ -92,6 +94,7 @@ impl Connection {
             waiting_since: None,
             last_failure: None,
             arrivals: Arrivals::default(),
+            busy_until: None,
             first_waiting: None,
             woken: false,
             starting: false,
@@ -158,7 +161,9 @@ impl Connection {
             State::Ready => dead,
             State::Resolving { lookup_deadline: step, .. }
             | State::Connecting { address_deadline: step, .. }
-            | State::Probing { address_deadline: step, .. } => Some(dead.map_or(step, |dead| dead.min(step))),
+            | State::Probing { address_deadline: step, .. } => {
+                [Some(step), dead, self.busy_until].into_iter().flatten().min()
+            }
         }
     }
 

@@ -350,3 +350,37 @@ fn a_lookup_that_hangs_with_no_address_that_works_ends_with_the_limit() {
     world.advance_ms(1);
     assert_eq!(world.fate(noop).failure(), &Failure::ConnectTimeout { limit: Duration::from_secs(10) });
 }
+
+#[test]
+fn an_address_without_room_is_tried_again_until_the_limit() {
+    let ms = |ms| Instant::ORIGIN + Duration::from_millis(ms);
+    let mut cluster = Cluster::new(patient());
+    cluster.set_servers(vec![Server::unix("/run/cache")]).unwrap();
+    cluster.submit(Target::Server(0), &Request::Noop).unwrap();
+    let mut now = Instant::ORIGIN;
+    for tries in 0..1_000 {
+        cluster.handle_time(now);
+        let Some(Action::Connect { connection, .. }) = cluster.poll_action() else { panic!("{tries}") };
+        cluster.handle_busy(now, connection);
+        assert_eq!((cluster.poll_action(), cluster.interests().count()), (None, 0), "there is no socket");
+        now = cluster.poll_deadline().unwrap();
+        assert!(cluster.next_wakeup() <= now);
+        assert_eq!(now, ms(10 * (tries + 1)));
+    }
+    let status = |cluster: &Cluster| cluster.server_status(0).unwrap();
+    assert_eq!(status(&cluster).health, Health::Connecting);
+    cluster.handle_time(now);
+    let limit = Duration::from_secs(10);
+    assert_eq!(status(&cluster).last_failure, Some(Failure::ConnectTimeout { limit }));
+    // One that finds room goes on as ever.
+    now = ms(20_000);
+    cluster.handle_time(now);
+    while !matches!(cluster.poll_action(), Some(Action::Connect { .. })) {}
+    let connection = cluster.connection_of(0).unwrap();
+    cluster.handle_busy(now, connection);
+    now = ms(20_010);
+    cluster.handle_time(now);
+    assert!(matches!(cluster.poll_action(), Some(Action::Connect { .. })));
+    cluster.handle_connected(now, connection);
+    assert_eq!(cluster.poll_transmit().map(|transmit| transmit.bytes.len()), Some(24));
+}

@@ -59,7 +59,28 @@ pub struct Driver {
     /// While set, nothing is sent before [`Driver::wait`].
     buffering: bool,
     socket_buffer: Option<usize>,
-    guard: Option<Guard>,
+    forks: Forks,
+}
+
+/// By what a fork is noticed.
+enum Forks {
+    /// A flag that the C library raises in the child.
+    Flag(Guard),
+    /// Another process id, where the flag can't be had; it costs a system call each time.
+    Process(u32),
+}
+
+impl Forks {
+    #[inline]
+    fn detected(&mut self) -> bool {
+        match self {
+            Self::Flag(guard) => guard.detected_fork(),
+            Self::Process(known) => {
+                let present = std::process::id();
+                std::mem::replace(known, present) != present
+            }
+        }
+    }
 }
 
 impl std::fmt::Debug for Driver {
@@ -72,16 +93,25 @@ impl Driver {
     /// A driver without servers. Nothing is opened or started before a request wants it.
     #[must_use]
     pub fn new(config: Config) -> Self {
+        let mut logger = Logger::default();
+        let forks = Guard::try_new().map_or_else(
+            |error| {
+                let text = format_args!("forks are noticed by the process id: {error:?}");
+                logger.log(Level::Warning, text);
+                Forks::Process(std::process::id())
+            },
+            Forks::Flag,
+        );
         Self {
             cluster: Cluster::new(config),
             sockets: Vec::new(),
             resolver: Resolver::default(),
             origin: monotonic_nanos(),
-            logger: Logger::default(),
+            logger,
             ready: Vec::new(),
             buffering: false,
             socket_buffer: None,
-            guard: Guard::try_new().ok(),
+            forks,
         }
     }
 
@@ -122,7 +152,7 @@ impl Driver {
     /// without a word to the servers. What was under way ends as failed here; in the parent it goes on.
     #[inline]
     pub fn check_fork(&mut self) {
-        if self.guard.as_mut().is_some_and(Guard::detected_fork) {
+        if self.forks.detected() {
             self.forked();
         }
     }
@@ -178,7 +208,8 @@ impl Driver {
     fn perform_one(&mut self, now: Instant, action: Action) {
         match action {
             Action::Resolve { lookup, host, port } => {
-                if let Err(failure) = self.resolver.ask(lookup, host, port) {
+                let is_awaited = |lookup| self.cluster.awaits(lookup);
+                if let Err(failure) = self.resolver.ask(lookup, (host, port), is_awaited) {
                     self.cluster.handle_resolved(now, lookup, Err(failure));
                 }
             }
@@ -205,6 +236,10 @@ impl Driver {
                 if begun == Connecting::Done {
                     self.cluster.handle_connected(now, connection);
                 }
+            }
+            // A Unix socket whose backlog is full says so at once, and of its room nothing tells.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.cluster.handle_busy(now, connection);
             }
             Err(error) => self.cluster.handle_lost(now, connection, Failure::io("connect", &error)),
         }
@@ -301,4 +336,17 @@ fn monotonic_nanos() -> u64 {
     // There is no system without this clock.
     let time = clock_gettime(ClockId::CLOCK_MONOTONIC).unwrap_or(TimeSpec::new(0, 0));
     time.tv_sec().cast_unsigned().wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec().cast_unsigned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_the_flag_another_process_id_tells_of_a_fork() {
+        let mut forks = Forks::Process(std::process::id());
+        assert!(!forks.detected());
+        forks = Forks::Process(0);
+        assert!(forks.detected() && !forks.detected(), "it is noticed once");
+    }
 }

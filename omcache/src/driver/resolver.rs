@@ -1,6 +1,6 @@
 //! Name look-ups on helper threads, so that the caller's thread never blocks in one.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,22 +11,21 @@ use nix::sys::signal::{SigSet, SigmaskHow};
 use omcache_conn::{Address, Failure, LookupId};
 use rustix::pipe::{PipeFlags, pipe_with};
 
+#[cfg(test)]
+mod tests;
+
 /// Look-ups that run at once; one that hangs must not hold up the others.
 const MAX_THREADS: usize = 8;
 
-struct Question {
-    lookup: LookupId,
-    host: String,
-    port: String,
-}
-
-/// What a look-up came to.
-pub(crate) type Answer = (LookupId, Result<Vec<Address>, Failure>);
+/// A host, and a port number or service name.
+type Name = (String, String);
+type Found = Result<Vec<Address>, Failure>;
+type LookUp = dyn Fn(&str, &str) -> Found + Send + Sync;
 
 #[derive(Default)]
 struct Shared {
-    questions: VecDeque<Question>,
-    answers: Vec<Answer>,
+    questions: VecDeque<Name>,
+    answers: Vec<(Name, Found)>,
     threads: usize,
 }
 
@@ -36,27 +35,59 @@ struct Pipe {
 }
 
 /// Looks names up in the background. Nothing is started before the first question.
-#[derive(Default)]
 pub(crate) struct Resolver {
     shared: Arc<Mutex<Shared>>,
     pipe: Option<Arc<Pipe>>,
-    waiting: usize,
+    /// Who waits for which name. Of a name there is one look-up at a time, which may outlast those who asked for it.
+    waiting: HashMap<Name, Vec<LookupId>>,
+    look_up: Arc<LookUp>,
+}
+
+impl Default for Resolver {
+    fn default() -> Self {
+        Self::new(look_up)
+    }
 }
 
 impl Resolver {
-    /// Asks for the addresses of a host and a port number or service name.
-    pub(crate) fn ask(&mut self, lookup: LookupId, host: String, port: String) -> Result<(), Failure> {
-        // The system's look-up would take the number modulo 65536, and find another server.
-        let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-        if is_number && port.parse::<u16>().is_err() {
-            return Err(Failure::Lookup { message: format!("there is no port {port}").into() });
-        }
-        self.start(Question { lookup, host, port }).map_err(|error| Failure::Lookup {
-            message: format!("no look-up could be started: {error}").into(),
-        })
+    fn new(look_up: impl Fn(&str, &str) -> Found + Send + Sync + 'static) -> Self {
+        Self { shared: Arc::default(), pipe: None, waiting: HashMap::new(), look_up: Arc::new(look_up) }
     }
 
-    fn start(&mut self, question: Question) -> io::Result<()> {
+    /// Asks for the addresses of a host and a port number or service name. `is_awaited` tells which look-ups have not been
+    /// given up since.
+    pub(crate) fn ask(
+        &mut self,
+        lookup: LookupId,
+        name: Name,
+        is_awaited: impl Fn(LookupId) -> bool,
+    ) -> Result<(), Failure> {
+        self.forget_abandoned(is_awaited);
+        if let Some(waiting) = self.waiting.get_mut(&name) {
+            waiting.push(lookup);
+            return Ok(());
+        }
+        self.start(name.clone()).map_err(|error| Failure::Lookup {
+            message: format!("no look-up could be started: {error}").into(),
+        })?;
+        self.waiting.insert(name, vec![lookup]);
+        Ok(())
+    }
+
+    /// Takes back the questions that nobody waits for and no thread has taken up.
+    fn forget_abandoned(&mut self, is_awaited: impl Fn(LookupId) -> bool) {
+        let Self { waiting, shared, .. } = self;
+        waiting.values_mut().for_each(|lookups| lookups.retain(|&lookup| is_awaited(lookup)));
+        lock(shared).questions.retain(|name| {
+            let is_wanted = waiting.get(name).is_some_and(|lookups| !lookups.is_empty());
+            if !is_wanted {
+                waiting.remove(name);
+            }
+            is_wanted
+        });
+    }
+
+    fn start(&mut self, name: Name) -> io::Result<()> {
         let pipe = match &self.pipe {
             Some(pipe) => Arc::clone(pipe),
             None => {
@@ -66,15 +97,16 @@ impl Resolver {
         };
         let needs_thread = {
             let mut shared = lock(&self.shared);
-            shared.questions.push_back(question);
+            shared.questions.push_back(name);
             let more = shared.threads < MAX_THREADS;
             shared.threads += usize::from(more);
             more
         };
         if needs_thread {
-            let shared = Arc::clone(&self.shared);
+            let (shared, look_up) = (Arc::clone(&self.shared), Arc::clone(&self.look_up));
             let started = without_signals(|| {
-                thread::Builder::new().name("omcache-lookup".into()).spawn(move || serve(&shared, &pipe))
+                let serve = move || serve(&shared, &pipe, &*look_up);
+                thread::Builder::new().name("omcache-lookup".into()).spawn(serve)
             });
             if let Err(error) = started {
                 let mut shared = lock(&self.shared);
@@ -85,30 +117,33 @@ impl Resolver {
                 }
             }
         }
-        self.waiting += 1;
         Ok(())
     }
 
     /// The descriptor that becomes readable when an answer is there; none while nothing is asked.
     #[inline]
     pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        self.pipe.as_ref().filter(|_| self.waiting > 0).map(|pipe| pipe.read.as_fd())
+        self.pipe.as_ref().filter(|_| !self.waiting.is_empty()).map(|pipe| pipe.read.as_fd())
     }
 
     /// As [`Resolver::descriptor`], shared.
     #[cfg(feature = "tokio")]
     pub(crate) fn shared_descriptor(&self) -> Option<Arc<OwnedFd>> {
-        self.pipe.as_ref().filter(|_| self.waiting > 0).map(|pipe| Arc::clone(&pipe.read))
+        self.pipe.as_ref().filter(|_| !self.waiting.is_empty()).map(|pipe| Arc::clone(&pipe.read))
     }
 
     /// Takes the answers that are there.
-    pub(crate) fn answers(&mut self) -> Vec<Answer> {
-        let Some(pipe) = self.pipe.as_ref().filter(|_| self.waiting > 0) else { return Vec::new() };
+    pub(crate) fn answers(&mut self) -> Vec<(LookupId, Found)> {
+        let Some(pipe) = self.pipe.as_ref().filter(|_| !self.waiting.is_empty()) else { return Vec::new() };
         let mut drain = [0_u8; 64];
         while matches!(rustix::io::read(&pipe.read, &mut drain), Ok(count) if count == drain.len()) {}
         let answers = std::mem::take(&mut lock(&self.shared).answers);
-        self.waiting -= answers.len().min(self.waiting);
-        answers
+        let mut told = Vec::new();
+        for (name, found) in answers {
+            let waiting = self.waiting.remove(&name).unwrap_or_default();
+            told.extend(waiting.into_iter().map(|lookup| (lookup, found.clone())));
+        }
+        told
     }
 }
 
@@ -118,7 +153,8 @@ fn lock(shared: &Mutex<Shared>) -> std::sync::MutexGuard<'_, Shared> {
 }
 
 /// Starts a thread that blocks all signals from its first instruction on, as it has the mask of the thread that starts it:
-/// the program's handlers must not run where it does not know of. The caller's own mask is as it was when this returns.
+/// the program's handlers must not run where it does not know of. No safe call gives a thread another mask than its
+/// maker's, so the caller holds signals back meanwhile, some microseconds; its own mask is as it was when this returns.
 fn without_signals<T>(start: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
     let started = start();
@@ -126,28 +162,33 @@ fn without_signals<T>(start: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     started
 }
 
-fn serve(shared: &Mutex<Shared>, pipe: &Pipe) {
+fn serve(shared: &Mutex<Shared>, pipe: &Pipe, look_up: &LookUp) {
     loop {
-        let question = {
+        let name = {
             let mut shared = lock(shared);
             match shared.questions.pop_front() {
-                Some(question) => question,
+                Some(name) => name,
                 None => {
                     shared.threads -= 1;
                     return;
                 }
             }
         };
-        let found = look_up(&question.host, &question.port);
-        lock(shared).answers.push((question.lookup, found));
+        let found = look_up(&name.0, &name.1);
+        lock(shared).answers.push((name, found));
         // A full pipe is readable already; a closed one has no reader to tell.
         let _ = rustix::io::write(&pipe.write, &[1]);
     }
 }
 
-fn look_up(host: &str, port: &str) -> Result<Vec<Address>, Failure> {
+fn look_up(host: &str, port: &str) -> Found {
     let hints = AddrInfoHints { socktype: SockType::Stream.into(), ..AddrInfoHints::default() };
     let fail = |text: String| Failure::Lookup { message: text.into() };
+    // The C library would take such a number modulo 65536.
+    let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number && port.parse::<u16>().is_err() {
+        return Err(fail(format!("port {port} is beyond 65535")));
+    }
     let found = getaddrinfo(Some(host), Some(port), Some(hints))
         .map_err(|error| fail(io::Error::from(error).to_string()))?;
     let mut addresses = Vec::new();
