@@ -24,8 +24,9 @@ pub struct Config {
     /// Bytes that may wait to be sent to one server. A request that does not fit is refused. At most
     /// 4 GiB - 1; more counts as that. Default: 10 MiB.
     pub send_limit: usize,
-    /// The largest response, header included, in bytes. A larger one fails its request alone. Default: 1056 KiB, so
-    /// that a value of memcached's default maximum size (1 MiB) fits.
+    /// The largest response, header included, in bytes. A larger one fails its request alone and is passed over; where more
+    /// than the limit, or than 1056 KiB, is still to come of it, the connection is made anew instead, and what else was
+    /// sent on it is unknown. Default: 1056 KiB, so that a value of memcached's default maximum size (1 MiB) fits.
     pub receive_limit: usize,
 }
 

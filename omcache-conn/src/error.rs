@@ -92,6 +92,14 @@ pub enum Failure {
     /// The server broke the protocol.
     #[error("the server broke the protocol: {0}")]
     Protocol(#[from] ProtocolError),
+    /// Another request's response was larger than may be received, by so much that it was not worth reading to its end.
+    #[error("a response of {len} bytes, where at most {limit} may be received")]
+    ResponseTooLarge {
+        /// The response's length, in bytes.
+        len: usize,
+        /// The limit, [`Config::receive_limit`](crate::Config::receive_limit).
+        limit: usize,
+    },
     /// The server was taken off the list.
     #[error("the server was taken off the list")]
     Removed,

@@ -137,7 +137,7 @@ fn a_broken_answer_in_a_batch_fails_what_is_not_answered_yet() {
 }
 
 #[test]
-fn an_answer_of_four_gigabytes_is_too_large_and_does_not_hold_up_the_next_for_long() {
+fn an_answer_of_four_gigabytes_is_too_large_and_does_not_hold_up_the_next() {
     let servers = [filled()];
     let mut client = builder(&servers).build().unwrap();
     client.noop(0).unwrap();
@@ -145,10 +145,9 @@ fn an_answer_of_four_gigabytes_is_too_large_and_does_not_hold_up_the_next_for_lo
     let error = client.get("key5").unwrap_err();
     assert_eq!((error.kind(), error.was_sent()), (ErrorKind::ResponseTooLarge, true), "{error:?}");
     let start = Instant::now();
-    // Its answer drowns in the bytes that were announced.
-    assert_eq!(client.get("key6").unwrap_err().kind(), ErrorKind::Unknown);
-    assert!(start.elapsed() < DEAD + SLACK);
+    // It goes over another connection, not behind the bytes that were announced.
     assert_eq!(client.get("key6").unwrap().unwrap().data, value_of(6));
+    assert!(start.elapsed() < DEAD);
 }
 
 #[test]

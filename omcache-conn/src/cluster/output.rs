@@ -279,8 +279,12 @@ impl Cluster {
                     continue;
                 }
                 Message::Silent(entry) => (entry, Outcome::Silent),
-                Message::TooLarge { entry, header } => {
+                Message::TooLarge { entry, header, anew } => {
                     let (len, limit) = (header.packet_len(), shared.config.receive_limit);
+                    if anew {
+                        let follow = connection.lost(Failure::ResponseTooLarge { len, limit }, shared);
+                        self.follow(slot, follow);
+                    }
                     (entry, Outcome::ResponseTooLarge { status: header.status, len, limit })
                 }
             };

@@ -8,6 +8,10 @@ use crate::error::ProtocolError;
 use crate::in_flight::{Entry, Match, Origin};
 use crate::shared::Shared;
 
+/// So much of a response that is too large is read to its end, also where the receive limit is lower: for a longer one the
+/// requests behind it would wait too long. A value of memcached's default maximum size fits.
+const PASSED_OVER: usize = 1056 * 1024;
+
 /// What the bytes received so far amount to.
 #[derive(Debug)]
 pub(crate) enum Message {
@@ -19,8 +23,8 @@ pub(crate) enum Message {
     Silent(Entry),
     /// The response at `start` answers `entry`.
     Answer { entry: Entry, header: ResponseHeader, start: usize },
-    /// A response to `entry` that is too large; it is thrown away.
-    TooLarge { entry: Entry, header: ResponseHeader },
+    /// A response to `entry` that is too large. It is thrown away, or so long that the connection is to be made anew.
+    TooLarge { entry: Entry, header: ResponseHeader, anew: bool },
     /// The server broke the protocol.
     Poison(ProtocolError),
 }
@@ -163,8 +167,11 @@ impl Connection {
             }
         }
         if too_large {
-            self.incoming.discard(len);
-            return Message::TooLarge { entry, header };
+            let anew = len.saturating_sub(there) > shared.config.receive_limit.max(PASSED_OVER);
+            if !anew {
+                self.incoming.discard(len);
+            }
+            return Message::TooLarge { entry, header, anew };
         }
         self.incoming.consume(len);
         // Some servers answer a quiet request under the loud opcode; callers go by what they asked.

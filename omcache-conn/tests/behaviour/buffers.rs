@@ -1,6 +1,6 @@
 //! Limits of what is buffered, and values that arrive in any pieces.
 
-use omcache_conn::{Config, Outcome, SubmitError};
+use omcache_conn::{Config, Failure, Outcome, ServerChange, SubmitError};
 use omcache_proto::binary::Status;
 
 use crate::sim::World;
@@ -121,10 +121,10 @@ fn an_announced_length_is_not_believed() {
     world.run();
     let Fate::Settled(Outcome::ResponseTooLarge { len, .. }) = world.fate(get) else { panic!() };
     assert_eq!(*len, 0xffff_fff0 + 24);
-    // What follows is taken for the rest of it, until the connection is given up.
-    assert_eq!(world.fate(behind), &Fate::Pending);
-    world.advance_ms(10_000);
-    assert!(world.fate(behind).is_unknown());
+    // The rest of it is not waited for.
+    let failure = Failure::ResponseTooLarge { len: *len, limit: Config::default().receive_limit };
+    assert_eq!(world.fate(behind), &Fate::Settled(Outcome::Unknown(failure.clone())));
+    assert_eq!(world.changes_of(0)[1..], [ServerChange::Lost { failure }, ServerChange::Connected]);
     let again = world.get("b");
     world.run();
     assert!(matches!(world.fate(again), Fate::Answered { .. }));
