@@ -77,6 +77,33 @@ impl Values {
     }
 }
 
+/// Which requests of an operation were taken back unsent: a bit for each, in the order of opaques, as a large batch may be
+/// given up whole.
+#[derive(Debug)]
+pub(crate) struct Unsent {
+    first: u32,
+    bits: Vec<u64>,
+}
+
+impl Unsent {
+    /// None of this operation's.
+    pub(crate) fn none_of(op: &Op) -> Self {
+        Self { first: op.first, bits: vec![0; (op.count as usize).div_ceil(64)] }
+    }
+
+    /// Notes the request with this opaque.
+    pub(crate) fn note(&mut self, opaque: u32) {
+        let at = opaque.wrapping_sub(self.first);
+        if let Some(bits) = self.bits.get_mut(at as usize / 64) {
+            *bits |= 1 << (at % 64);
+        }
+    }
+
+    fn contains(&self, at: u32) -> bool {
+        self.bits.get(at as usize / 64).is_some_and(|bits| bits & (1 << (at % 64)) != 0)
+    }
+}
+
 impl Op {
     fn new(id: OpId, first: u32) -> Self {
         Self {
@@ -190,16 +217,15 @@ impl Op {
         !self.answers.is_empty() || !self.values.found.is_empty()
     }
 
-    /// Notes that those which are still outstanding are given up; `unsent` has the opaques that were taken back.
-    pub(crate) fn give_up(&mut self, unsent: &[u32]) {
+    /// Notes that those which are still outstanding are given up, and which of them were taken back unsent.
+    pub(crate) fn give_up(&mut self, unsent: &Unsent) {
         for at in 0..self.count {
             let is_settled = match self.settled.get(at as usize / 64) {
                 Some(bits) => bits & (1 << (at % 64)) != 0,
                 None => self.outstanding == 0,
             };
             if !is_settled {
-                let opaque = self.first.wrapping_add(at);
-                self.answers.push((self.place(at), Answer::timeout(!unsent.contains(&opaque))));
+                self.answers.push((self.place(at), Answer::timeout(!unsent.contains(at))));
             }
         }
         self.outstanding = 0;

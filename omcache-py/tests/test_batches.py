@@ -8,6 +8,7 @@ import pytest
 
 import omcache
 from omcache import OMcache
+from omcache.testing import Server
 
 
 def test_get_multi(cache: OMcache) -> None:
@@ -116,3 +117,16 @@ def test_all_servers_are_gone() -> None:
         failed = cache.set_multi({"a": "1", "b": "2"})
         assert {error.status for error in failed.values()} == {omcache.Status.NO_SERVERS}
         assert not any(error.sent for error in failed.values())
+
+
+def test_a_batch_given_up_tells_of_each_key_whether_it_was_sent(omcache_server: Server) -> None:
+    with OMcache(omcache_server.address) as cache:
+        cache.noop()
+        omcache_server.misbehave("stop_reading")
+        values = {f"key{n:05}": bytes(1000) for n in range(20_000)}
+        failed = cache.set_multi(values, timeout=200)
+        assert list(failed) == list(values)
+        assert {error.status for error in failed.values()} == {omcache.Status.AGAIN}
+        sent = [error.sent for error in failed.values()]
+        # What the kernel took is unknown, everything behind it was taken back.
+        assert sent == sorted(sent, reverse=True) and set(sent) == {True, False}

@@ -18,7 +18,7 @@ use omcache::driver::proto::binary::{Opcode, RequestPacket};
 use omcache::driver::{Driver, Level, LogLine, Waited};
 
 use crate::answer::Answer;
-use crate::op::{Op, OpId};
+use crate::op::{Op, OpId, Unsent};
 use crate::settings::Settings;
 
 /// The driver, and who waits for what.
@@ -159,8 +159,8 @@ impl Core {
         }
         let at = self.ops.iter().position(|op| op.id == id)?;
         let mut op = self.ops.remove(at)?;
-        let mut unsent = Vec::new();
-        self.driver.cluster.cancel(op.first, op.count, |opaque| unsent.push(opaque));
+        let mut unsent = Unsent::none_of(&op);
+        self.driver.cluster.cancel(op.first, op.count, |opaque| unsent.note(opaque));
         op.give_up(&unsent);
         if let Some((_, answer)) = op.answers.last() {
             let answer = answer.clone();
