@@ -4,40 +4,37 @@
 //! all. The others select a descriptor of their own, which the leading one makes readable when there is something for
 //! them, or when they are to lead.
 
-use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, RawFd};
-use std::os::unix::net::UnixStream;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use omcache::driver::conn::Instant;
-use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::io;
 
+use crate::core::Core;
+use crate::forks;
 use crate::shared::{Goal, Held, Leading, Progress, Shared, Wait};
+
+/// Descriptors that are kept for tasks to come. Where many tasks waited at once, the others' are closed.
+const SPARE: usize = 16;
 
 /// A descriptor that one task selects, and another makes readable.
 #[derive(Debug)]
-struct Nudge {
-    sleeper: UnixStream,
-    waker: UnixStream,
-}
+struct Nudge(OwnedFd);
 
 impl Nudge {
     fn new() -> io::Result<Self> {
-        let (sleeper, waker) = UnixStream::pair()?;
-        sleeper.set_nonblocking(true)?;
-        waker.set_nonblocking(true)?;
-        Ok(Self { sleeper, waker })
+        Ok(Self(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?))
     }
 
     fn wake(&self) {
         // One that can't be written to is readable.
-        let _ = (&self.waker).write(&[1]);
+        let _ = io::write(&self.0, &1_u64.to_ne_bytes());
     }
 
     fn clear(&self) {
-        let mut drain = [0; 64];
-        while matches!((&self.sleeper).read(&mut drain), Ok(count) if count > 0) {}
+        let _ = io::read(&self.0, &mut [0_u8; 8]);
     }
 }
 
@@ -77,13 +74,30 @@ impl Sleepers {
     fn leave(&mut self, ticket: u64) {
         if let Some(at) = self.asleep.iter().position(|sleeper| sleeper.ticket == ticket) {
             let nudge = self.asleep.remove(at).nudge;
-            nudge.clear();
-            self.spare.push(nudge);
+            if self.spare.len() < SPARE {
+                nudge.clear();
+                self.spare.push(nudge);
+            }
         }
         if self.leader == Some(ticket) {
             self.leader = None;
             if let Some(next) = self.asleep.first() {
                 next.nudge.wake();
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.asleep.is_empty()
+    }
+
+    /// Wakes the tasks that have reached their goals, but the one whose operation is `own`.
+    pub(crate) fn wake(&self, core: &Core, own: Option<Goal>) {
+        let own = own.filter(|goal| matches!(goal, Goal::Op(_)));
+        for sleeper in &self.asleep {
+            if Some(sleeper.goal) != own && core.has_reached(sleeper.goal) {
+                sleeper.nudge.wake();
             }
         }
     }
@@ -138,17 +152,26 @@ pub(crate) fn wait(
             None => held.sleepers.enter(wait.goal).map(Ok),
         }
     });
-    let ticket = match first.map_err(|error| PyOSError::new_err(error.to_string()))? {
-        Ok(ticket) => ticket,
-        Err(progress) => return Ok(progress),
+    let ticket = match first {
+        Ok(Ok(ticket)) => ticket,
+        Ok(Err(progress)) => return Ok(progress),
+        Err(error) => return Ok(Progress::Failed(format!("no descriptor left to wait with: {error}"))),
     };
     let stay = Stay { shared, ticket };
+    let forks = forks::count();
     let mut fresh = true;
     loop {
-        match py.detach(|| next(&mut shared.hold(), shared, wait, stay.ticket, fresh)) {
+        match py.detach(|| next(&mut shared.hold(), shared, wait, ticket, fresh)) {
             Next::Ended(progress) => return Ok(progress),
             Next::Select(Selection { readable, writable, timeout }) => {
-                select.call1((readable, writable, PyList::empty(py), timeout))?;
+                let selected = select.call1((readable, writable, PyList::empty(py), timeout));
+                if forks::count() != forks {
+                    // The connections are the parent's, and a thread that is not here may hold the core.
+                    std::mem::forget(stay);
+                    selected?;
+                    return Ok(Progress::lost());
+                }
+                selected?;
             }
         }
         fresh = false;
@@ -158,38 +181,22 @@ pub(crate) fn wait(
 /// Takes what came, and tells what to select. A fresh task has just looked.
 fn next(held: &mut Held, shared: &Shared, wait: &Wait, ticket: u64, fresh: bool) -> Next {
     let mut now = held.core.driver.now();
-    if let Some(sleeper) = held.sleepers.get(ticket) {
-        sleeper.leading = None;
-        sleeper.nudge.clear();
-    }
     if !fresh {
+        if let Some(sleeper) = held.sleepers.get(ticket) {
+            sleeper.leading = None;
+            sleeper.nudge.clear();
+        }
         now = held.core.look(now);
         if let Some(progress) = shared.look(held, wait, now) {
-            wake_others(held, ticket);
             return Next::Ended(progress);
         }
-        wake_others(held, ticket);
     }
     let leads = *held.sleepers.leader.get_or_insert(ticket) == ticket;
     let mut selection = if leads { lead(held, wait, ticket, now) } else { follow(held, wait, now) };
     if let Some(sleeper) = held.sleepers.get(ticket) {
-        selection.readable.push(sleeper.nudge.sleeper.as_raw_fd());
+        selection.readable.push(sleeper.nudge.0.as_raw_fd());
     }
     Next::Select(selection)
-}
-
-/// Wakes the tasks that have reached their goals.
-fn wake_others(held: &mut Held, ticket: u64) {
-    let Held { core, sleepers, .. } = held;
-    for sleeper in sleepers.asleep.iter().filter(|sleeper| sleeper.ticket != ticket) {
-        let reached = match sleeper.goal {
-            Goal::Op(id) => core.is_done(id),
-            Goal::Drained => core.is_drained(),
-        };
-        if reached {
-            sleeper.nudge.wake();
-        }
-    }
 }
 
 fn lead(held: &mut Held, wait: &Wait, ticket: u64, now: Instant) -> Selection {
@@ -209,17 +216,24 @@ fn lead(held: &mut Held, wait: &Wait, ticket: u64, now: Instant) -> Selection {
     selection
 }
 
-fn follow(held: &mut Held, wait: &Wait, now: Instant) -> Selection {
-    let leader = held.sleepers.leader.unwrap_or_default();
-    if let Some(leading) = held.sleepers.get(leader).and_then(|leader| leader.leading.take()) {
-        let covered = held.covers(&leading, now);
-        if let Some(leader) = held.sleepers.get(leader) {
-            leader.leading = Some(leading);
-            if !covered {
-                leader.nudge.wake();
+impl Held {
+    /// Wakes the task that leads where it does not select all that is waited for now.
+    pub(crate) fn nudge_leader(&mut self, now: Instant) {
+        let leader = self.sleepers.leader.unwrap_or_default();
+        if let Some(leading) = self.sleepers.get(leader).and_then(|leader| leader.leading.take()) {
+            let covered = self.covers(&leading, now);
+            if let Some(leader) = self.sleepers.get(leader) {
+                leader.leading = Some(leading);
+                if !covered {
+                    leader.nudge.wake();
+                }
             }
         }
     }
+}
+
+fn follow(held: &mut Held, wait: &Wait, now: Instant) -> Selection {
+    held.nudge_leader(now);
     Selection { readable: Vec::new(), writable: Vec::new(), timeout: seconds(wait.deadline, now) }
 }
 

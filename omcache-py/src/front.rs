@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 
 use crate::core::Core;
 use crate::errors;
-use crate::settings::{Limit, Settings, parse_servers};
+use crate::settings::{Limit, Settings, Size, parse_servers};
 
 /// What is known of a server: host, port, weight, state, last failure, milliseconds until it is tried again.
 pub(crate) type Known = (String, String, u32, &'static str, Option<String>, Option<u64>);
@@ -30,6 +30,24 @@ pub(crate) trait Front {
             settings.config.clone()
         };
         self.with_core(py, |core| core.driver.cluster.set_config(config))
+    }
+
+    fn size(&self, size: Size) -> usize {
+        size.get(&self.settings())
+    }
+
+    fn set_size(&self, py: Python<'_>, size: Size, bytes: usize) -> PyResult<()> {
+        let config = {
+            let mut settings = self.settings();
+            size.set(&mut settings, bytes);
+            settings.config.clone()
+        };
+        self.with_core(py, |core| core.driver.cluster.set_config(config))
+    }
+
+    fn free(&self, py: Python<'_>) -> PyResult<()> {
+        self.settings().freed = true;
+        self.with_core(py, |core| core.free())
     }
 
     fn set_servers(&self, py: Python<'_>, servers: &[(String, u32)], sort: bool) -> PyResult<()> {

@@ -88,6 +88,8 @@ impl Ret {
             SubmitError::NoServers { .. }
             | SubmitError::ServerDisabled { .. }
             | SubmitError::UnknownServer { .. } => Self::NO_SERVERS,
+            // No wait makes room for it.
+            SubmitError::SendBufferFull { needed, limit, .. } if needed > limit => Self::TOO_LARGE_VALUE,
             SubmitError::SendBufferFull { .. } => Self::BUFFER_FULL,
             _ => Self::INVALID,
         }

@@ -12,11 +12,19 @@ pub(crate) struct Settings {
     pub(crate) distribution: Named,
     pub(crate) config: Config,
     pub(crate) buffering: bool,
+    /// Whether the client was freed, which a forked child's is too.
+    pub(crate) freed: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { servers: Vec::new(), distribution: Named::Ketama, config: Config::default(), buffering: false }
+        Self {
+            servers: Vec::new(),
+            distribution: Named::Ketama,
+            config: Config::default(),
+            buffering: false,
+            freed: false,
+        }
     }
 }
 
@@ -44,6 +52,30 @@ impl Limit {
 
     pub(crate) fn set(self, settings: &mut Settings, msec: u64) {
         *self.of(&mut settings.config) = Duration::from_millis(msec);
+    }
+}
+
+/// One of the sizes that can be set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Size {
+    Send,
+    Receive,
+}
+
+impl Size {
+    fn of(self, config: &mut Config) -> &mut usize {
+        match self {
+            Self::Send => &mut config.send_limit,
+            Self::Receive => &mut config.receive_limit,
+        }
+    }
+
+    pub(crate) fn get(self, settings: &Settings) -> usize {
+        *self.of(&mut settings.config.clone())
+    }
+
+    pub(crate) fn set(self, settings: &mut Settings, bytes: usize) {
+        *self.of(&mut settings.config) = bytes;
     }
 }
 

@@ -56,12 +56,22 @@ pub(crate) enum Progress {
     Failed(String),
 }
 
+impl Progress {
+    /// The operation is not this process's any more.
+    #[cold]
+    pub(crate) fn lost() -> Self {
+        Self::Failed("the operation was lost by a fork".to_owned())
+    }
+}
+
 /// What the leading thread waits for.
 #[derive(Debug, Default)]
 pub(crate) struct Leading {
     pub(crate) watched: Vec<Descriptor>,
     /// When the next timer is due.
     pub(crate) until: Option<Instant>,
+    /// What it waits for to be reached.
+    goal: Option<Goal>,
 }
 
 /// The core, and who leads.
@@ -135,6 +145,44 @@ impl Shared {
         }
     }
 
+    /// Tells those who wait what concerns them, after the core was used for anything but a wait.
+    #[inline]
+    pub(crate) fn pass_on(&self, held: &mut Held) {
+        if held.is_awaited() {
+            self.tell_all(held);
+        }
+    }
+
+    #[cold]
+    fn tell_all(&self, held: &mut Held) {
+        held.core.take_happened();
+        self.tell(held, None);
+        let now = held.core.driver.now();
+        if held.leading.is_some() && !held.is_covered(now) {
+            self.wake_leader();
+        }
+        held.nudge_leader(now);
+    }
+
+    /// Tells those who wait that something happened; `own` is the caller's goal, of which it knows.
+    #[cold]
+    fn tell(&self, held: &mut Held, own: Option<Goal>) {
+        if held.following > 0 {
+            self.turn.notify_all();
+        }
+        let goal = held.leading.as_ref().and_then(|leading| leading.goal);
+        if goal.is_some_and(|goal| held.core.has_reached(goal)) {
+            self.wake_leader();
+        }
+        held.sleepers.wake(&held.core, own);
+    }
+
+    fn wake_leader(&self) {
+        if let Some(poller) = self.poller() {
+            poller.wake();
+        }
+    }
+
     /// Whether no other thread has an operation at work.
     #[inline]
     pub(crate) fn is_alone(&self) -> bool {
@@ -175,7 +223,7 @@ impl Shared {
             let until = wait.deadline.min(pause);
             if now >= alone || !self.is_alone() {
                 let shared;
-                (held, shared) = self.share(held, until);
+                (held, shared) = self.share(held, wait.goal, until);
                 if let Some(progress) = shared {
                     return (held, progress);
                 }
@@ -206,8 +254,8 @@ impl Shared {
         let core = &mut held.core;
         core.driver.flush(now);
         core.take_events();
-        if core.take_happened() && held.following > 0 {
-            self.turn.notify_all();
+        if core.take_happened() && held.is_awaited() {
+            self.tell(held, Some(wait.goal));
         }
         let core = &mut held.core;
         match wait.goal {
@@ -228,7 +276,7 @@ impl Shared {
         match wait.goal {
             Goal::Op(id) => match held.core.give_up(id) {
                 Some(op) => Progress::Done(op),
-                None => Progress::Failed("the operation was lost by a fork".to_owned()),
+                None => Progress::lost(),
             },
             Goal::Drained => Progress::NotDrained,
         }
@@ -246,6 +294,7 @@ impl Shared {
     fn share<'s>(
         &'s self,
         mut held: MutexGuard<'s, Held>,
+        goal: Goal,
         until: Instant,
     ) -> (MutexGuard<'s, Held>, Option<Progress>) {
         let now = held.core.driver.now();
@@ -262,7 +311,7 @@ impl Shared {
             held.following -= 1;
             return (held, None);
         }
-        let leading = held.lead(now);
+        let leading = Leading { goal: Some(goal), ..held.lead(now) };
         if let Err(error) = poller.watch(&leading.watched) {
             return (held, Some(Progress::Failed(error.to_string())));
         }
@@ -302,7 +351,13 @@ impl Held {
         let mut watched = std::mem::take(&mut self.scratch);
         watched.clear();
         self.core.driver.descriptors(&mut watched);
-        Leading { watched, until: self.core.time_left().map(|left| now + left) }
+        Leading { watched, until: self.core.time_left().map(|left| now + left), goal: None }
+    }
+
+    /// Whether anybody waits while another one has the core.
+    #[inline]
+    fn is_awaited(&self) -> bool {
+        self.following > 0 || self.leading.is_some() || !self.sleepers.is_empty()
     }
 
     /// Whether the leading thread's wait ends in time for all that is waited for now.

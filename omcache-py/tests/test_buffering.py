@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 from conftest import until
+from memcached_process import Memcached
 
 import omcache
 from omcache import OMcache
@@ -135,3 +137,39 @@ def test_the_send_buffer_is_bounded(server: Server, client: OMcache) -> None:
     client.set("key", "small")
     client.flush()
     assert server.get("key") == b"small"
+
+
+def test_what_is_not_waited_for_goes_on_while_the_socket_is_full(server: Server, client: OMcache) -> None:
+    value, stored = bytes(1_000_000), 0
+    deadline = time.monotonic() + 20
+    while stored < 40:
+        try:
+            client.set(f"key{stored}", value, timeout=0)
+            stored += 1
+        except omcache.CommandError as error:
+            assert error.status == omcache.Status.BUFFER_FULL
+            assert time.monotonic() < deadline, f"{stored} of 40 went out"
+            time.sleep(0.001)
+    client.flush(20_000)
+    assert len(server) == 40
+
+
+def test_a_value_above_the_limit_of_the_buffer(start_memcached: Callable[..., Memcached]) -> None:
+    memcached = start_memcached("-I", "16m")
+    large = bytes(11 * 1024 * 1024)
+    with OMcache(memcached.address) as cache:
+        assert cache.send_buffer_max_size == 10 * 1024 * 1024
+        assert cache.recv_buffer_max_size == 1056 * 1024
+        with pytest.raises(omcache.TooLargeValueError) as raised:
+            cache.set("key", large)
+        assert not raised.value.sent
+        failed = cache.set_multi({"key": large, "small": "x"})
+        assert isinstance(failed.pop("key"), omcache.TooLargeValueError) and not failed
+        cache.send_buffer_max_size = 12 * 1024 * 1024
+        cache.set("key", large, timeout=20_000)
+        with pytest.raises(omcache.CommandError) as answered:
+            cache.get("key", timeout=20_000)
+        assert answered.value.status == omcache.Status.BUFFER_FULL
+        cache.recv_buffer_max_size = 12 * 1024 * 1024
+        assert cache.get("key", timeout=20_000) == large
+        assert (cache.send_buffer_max_size, cache.recv_buffer_max_size) == (12 * 1024 * 1024,) * 2

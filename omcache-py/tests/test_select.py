@@ -103,7 +103,6 @@ def test_threads_share_a_client_that_selects(addresses: list[str]) -> None:
 
 def run_gevent(code: str, *arguments: str) -> str:
     """Run a program in an interpreter of its own, as gevent changes the one it is in."""
-    pytest.importorskip("gevent")
     program = "import sys, time\nimport gevent, gevent.select\nimport omcache\n" + textwrap.dedent(code)
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments], capture_output=True, text=True, timeout=60, check=False
@@ -195,6 +194,116 @@ def test_a_greenlet_that_hangs_holds_up_no_other() -> None:
         )
         hangs.join()
     assert printed.splitlines() == ["['failed', 'failed', 'failed'] True", "b'x'"]
+
+
+@pytest.mark.parametrize("end", ["free", "disconnect"])
+def test_the_end_of_the_connections_wakes_greenlets(end: str) -> None:
+    with Server() as server:
+        # The handshake and the program's own NOOP are answered, and nothing behind them.
+        hangs = threading.Thread(target=hang_after, args=(server, 2))
+        hangs.start()
+        printed = run_gevent(
+            """
+            cache = omcache.OMcache(sys.argv[1], select=gevent.select.select)
+            cache.noop()
+            time.sleep(0.5)
+
+            def wait():
+                try:
+                    cache.get("key", timeout=30_000)
+                except omcache.CommandError as error:
+                    return error.status
+
+            waiting = [gevent.spawn(wait) for _ in range(3)]
+            gevent.sleep(0.05)
+            getattr(cache, sys.argv[2])()
+            gevent.joinall(waiting, timeout=5)
+            print(*[job.value == omcache.Status.SERVER_FAILURE for job in waiting])
+            """,
+            server.address,
+            end,
+        )
+        hangs.join()
+    assert printed.split() == ["True"] * 3
+
+
+def test_a_greenlet_in_a_forked_child_leaves_the_answer_to_the_parent() -> None:
+    with Server() as server:
+        server.insert("key", "value")
+        delays = threading.Thread(target=delay_after, args=(server, 2))
+        delays.start()
+        printed = run_gevent(
+            """
+            import os
+            cache = omcache.OMcache(sys.argv[1], select=gevent.select.select)
+            cache.noop()
+            time.sleep(0.5)
+
+            def wait():
+                try:
+                    return cache.get("key", timeout=10_000)
+                except omcache.CommandError as error:
+                    return str(error)
+
+            job = gevent.spawn(wait)
+            gevent.sleep(0.05)
+            pid = gevent.fork()
+            if pid == 0:
+                job.join(timeout=5)
+                print(job.value, cache.get("key", timeout=10_000), flush=True)
+                os._exit(0)
+            # The child is the first that could read the answer.
+            os.waitpid(pid, 0)
+            job.join(timeout=5)
+            print(job.value)
+            """,
+            server.address,
+        )
+        delays.join()
+    child, parent = printed.splitlines()
+    assert "lost by a fork" in child and child.endswith("b'value'")
+    assert parent == "b'value'"
+
+
+def test_greenlets_give_their_descriptors_back() -> None:
+    with Server() as server:
+        hangs = threading.Thread(target=hang_after, args=(server, 2))
+        hangs.start()
+        printed = run_gevent(
+            """
+            import os, resource
+            cache = omcache.OMcache(sys.argv[1], select=gevent.select.select)
+            cache.noop()
+            time.sleep(0.5)
+            before = len(os.listdir("/proc/self/fd"))
+
+            def wait():
+                try:
+                    cache.get("key", timeout=1000)
+                except omcache.Error as error:
+                    return type(error).__name__
+
+            waiting = [gevent.spawn(wait) for _ in range(200)]
+            gevent.sleep(0.2)
+            print(len(os.listdir("/proc/self/fd")) - before <= 200 + 5)
+            gevent.joinall(waiting)
+            print(len(os.listdir("/proc/self/fd")) - before <= 16 + 5)
+            # Without descriptors left it is an error of the library's.
+            resource.setrlimit(resource.RLIMIT_NOFILE, (before + 40, before + 40))
+            waiting = [gevent.spawn(wait) for _ in range(100)]
+            gevent.joinall(waiting)
+            print({job.value for job in waiting})
+            """,
+            server.address,
+        )
+        hangs.join()
+    assert printed.splitlines() == ["True", "True", "{'CommandError'}"]
+
+
+def delay_after(server: Server, commands: int) -> None:
+    """Let the server answer so many commands, and the next one late."""
+    until(lambda: server.commands >= commands, "the first commands arrive")
+    server.misbehave("delay", 1, seconds=1.5)
 
 
 def hang_after(server: Server, commands: int) -> None:

@@ -10,7 +10,7 @@ use super::Client;
 use crate::arguments::{Timeout, truth};
 use crate::errors;
 use crate::front::Front;
-use crate::settings::Limit;
+use crate::settings::{Limit, Size};
 
 #[pymethods]
 impl Client {
@@ -62,6 +62,30 @@ impl Client {
     #[setter]
     fn set_dead_timeout(&self, py: Python<'_>, msec: u64) -> PyResult<()> {
         self.set_limit(py, Limit::Dead, msec)
+    }
+
+    /// How many bytes may wait to be sent to one server. 10485760 unless set; a single request that is larger is refused
+    /// with TooLargeValueError, one that does not fit beside others with CommandError.
+    #[getter]
+    fn send_buffer_max_size(&self) -> usize {
+        self.size(Size::Send)
+    }
+
+    #[setter]
+    fn set_send_buffer_max_size(&self, py: Python<'_>, bytes: usize) -> PyResult<()> {
+        self.set_size(py, Size::Send, bytes)
+    }
+
+    /// How many bytes an answer may have, its header included. 1081344 unless set, so that a value of memcached's default
+    /// maximum size fits; a larger answer fails its call alone, with CommandError.
+    #[getter]
+    fn recv_buffer_max_size(&self) -> usize {
+        self.size(Size::Receive)
+    }
+
+    #[setter]
+    fn set_recv_buffer_max_size(&self, py: Python<'_>, bytes: usize) -> PyResult<()> {
+        self.set_size(py, Size::Receive, bytes)
     }
 
     /// How long a call may take that is given no timeout. Milliseconds; 1000 unless set, -1 is for ever.
@@ -144,6 +168,6 @@ impl Client {
 
     /// Close every connection, for good: later calls raise Error.
     fn free(&self, py: Python<'_>) -> PyResult<()> {
-        self.with_core(py, |core| core.free())
+        Front::free(self, py)
     }
 }

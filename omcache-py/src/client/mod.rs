@@ -80,7 +80,12 @@ impl Front for Client {
 
     fn with_core<R: Send>(&self, py: Python<'_>, work: impl FnOnce(&mut Core) -> R + Send) -> PyResult<R> {
         let shared = self.shared(py)?;
-        Ok(py.detach(|| work(&mut shared.hold().core)))
+        Ok(py.detach(|| {
+            let mut held = shared.hold();
+            let done = work(&mut held.core);
+            shared.pass_on(&mut held);
+            done
+        }))
     }
 }
 
@@ -164,7 +169,10 @@ impl Client {
             let mut submitted = None;
             if waits_here && !timeout.is_none() && call.wants_one() && shared.is_alone() {
                 match alone(core, now, deadline.min(now + ALONE), &mut space) {
-                    Ok(answer) => return Begun::Answered(answer),
+                    Ok(answer) => {
+                        shared.pass_on(&mut held);
+                        return Begun::Answered(answer);
+                    }
                     Err(NotAlone::Submitted { opaque, now: later }) => {
                         (submitted, now) = (Some(opaque), later);
                     }
@@ -173,10 +181,14 @@ impl Client {
             }
             let opaque = match submitted.map_or_else(|| submit(core), Ok) {
                 Ok(opaque) => opaque,
-                Err(answer) => return Begun::Refused(Box::new(answer)),
+                Err(answer) => {
+                    shared.pass_on(&mut held);
+                    return Begun::Refused(Box::new(answer));
+                }
             };
             if timeout.is_none() {
-                core.driver.step(now);
+                core.leave(now);
+                shared.pass_on(&mut held);
                 return Begun::Buffered;
             }
             let wait = Wait { goal: Goal::Op(core.claim(opaque)), deadline };
@@ -227,11 +239,16 @@ impl Client {
     /// What a signal handler or the program's own way to wait has raised. The goal is given up then.
     #[cold]
     fn wait(&self, py: Python<'_>, shared: &Shared, wait: &Wait) -> PyResult<Progress> {
+        let forks = forks::count();
         let result = match self.waiter(py) {
             Some(select) => cooperative::wait(py, shared, wait, select.bind(py)),
             None => loop {
                 if let Err(error) = py.check_signals() {
                     break Err(error);
+                }
+                // By a signal's handler.
+                if forks::count() != forks {
+                    break Ok(Progress::lost());
                 }
                 let progress = py.detach(|| {
                     let held = shared.hold();
@@ -243,7 +260,7 @@ impl Client {
                 }
             },
         };
-        if matches!(result, Err(_) | Ok(Progress::Failed(_))) {
+        if matches!(result, Err(_) | Ok(Progress::Failed(_))) && forks::count() == forks {
             py.detach(|| shared.abandon(wait));
         }
         result
@@ -285,7 +302,8 @@ impl Client {
                 if timeout.is_none() {
                     // Where a buffer is full the rest can't be accepted without waiting.
                     let op = core.release(id);
-                    core.driver.step(now);
+                    core.leave(now);
+                    shared.pass_on(&mut held);
                     return (op.map_or(Begun::Buffered, Begun::Done), if next > from { next } else { count });
                 }
                 core.driver.cluster.settle_quiet();
@@ -315,10 +333,12 @@ impl Client {
         self.log.refresh(py, &*shared)?;
         let inside = shared.enter();
         let wait = py.detach(|| {
-            let core = &mut shared.hold().core;
+            let mut held = shared.hold();
+            let core = &mut held.core;
             let now = core.begin();
             core.driver.cluster.settle_quiet();
             core.driver.flush(now);
+            shared.pass_on(&mut held);
             Wait { goal: Goal::Drained, deadline: timeout.deadline(now) }
         });
         let progress = self.wait(py, &shared, &wait);

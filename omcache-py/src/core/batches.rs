@@ -6,12 +6,9 @@ use omcache::driver::Level;
 use omcache::driver::conn::{Instant, SubmitError, Target};
 use omcache::driver::proto::Request;
 
-use super::Core;
+use super::{Core, STRIDE};
 use crate::answer::Answer;
 use crate::op::{Op, OpId};
-
-/// Keys after which a batch looks at the sockets, so that servers work while it is still being written.
-const STRIDE: u32 = 512;
 
 impl Core {
     /// Submits the requests of a batch at these places, as far as there is room for them, and has an operation wait for

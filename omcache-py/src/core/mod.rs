@@ -20,6 +20,10 @@ use omcache::driver::{Driver, Level, LogLine, Waited};
 use crate::answer::Answer;
 use crate::op::{Op, OpId, Unsent};
 use crate::settings::Settings;
+use crate::shared::Goal;
+
+/// Requests after which those who only submit look at the sockets, so that servers work meanwhile.
+const STRIDE: u32 = 512;
 
 /// The driver, and who waits for what.
 pub(crate) struct Core {
@@ -34,6 +38,10 @@ pub(crate) struct Core {
     /// Whether there are any, for those who do not hold the core.
     pub(crate) has_lines: Arc<AtomicBool>,
     log_level: Option<Level>,
+    /// Commands that nobody waits for, since the sockets were last looked at for their sake.
+    left: u32,
+    /// Whether the sockets are to be looked at before anything else is submitted.
+    lags: bool,
     /// Whether something happened since this was last taken.
     happened: bool,
     /// Whether connections may have been closed since this was last taken.
@@ -55,9 +63,11 @@ impl Core {
             lines: Vec::new(),
             has_lines: Arc::default(),
             log_level: None,
+            left: 0,
+            lags: false,
             happened: false,
             closed: false,
-            freed: false,
+            freed: settings.freed,
         };
         // Anything but a start that every program shares makes a stray response of an old process harmless.
         core.driver.cluster.set_last_opaque(std::process::id().wrapping_mul(0x9e37_79b9) >> 4);
@@ -74,10 +84,26 @@ impl Core {
         let mut now = self.driver.now();
         self.driver.handle_time(now);
         self.take_events();
-        if self.driver.cluster.has_handshake() && !self.driver.buffering() {
+        if (self.lags || self.driver.cluster.has_handshake()) && !self.driver.buffering() {
             now = self.look(now);
+            self.lags = self.is_blocked();
         }
         now
+    }
+
+    /// Whether bytes wait for a socket to take them.
+    #[inline]
+    fn is_blocked(&self) -> bool {
+        self.driver.cluster.interests().any(|one| one.writable)
+    }
+
+    /// Sends what nobody waits for. A socket that takes no more is looked at when the next command begins, and every one
+    /// now and then: else nothing would go on while a program does nothing but submit.
+    #[inline]
+    pub(crate) fn leave(&mut self, now: Instant) {
+        self.driver.step(now);
+        self.left = self.left.wrapping_add(1);
+        self.lags = self.left.is_multiple_of(STRIDE) || self.is_blocked();
     }
 
     /// Does what can be done without waiting, and takes what came of it.
@@ -178,9 +204,12 @@ impl Core {
         op.filter(|op| op.has_news())
     }
 
-    /// Whether an operation is done, and not fetched.
-    pub(crate) fn is_done(&self, id: OpId) -> bool {
-        self.done.iter().any(|op| op.id == id)
+    /// Whether what somebody waits for has come, and was not fetched.
+    pub(crate) fn has_reached(&self, goal: Goal) -> bool {
+        match goal {
+            Goal::Op(id) => self.done.iter().any(|op| op.id == id),
+            Goal::Drained => self.is_drained(),
+        }
     }
 
     /// Whether nothing is to be sent, and no answer owed.

@@ -7,14 +7,14 @@ use pyo3::prelude::*;
 use super::Pipeline;
 use crate::arguments::{bytes_of, truth};
 use crate::front::{Front, Known};
-use crate::settings::Limit;
+use crate::settings::{Limit, Size};
 
 #[pymethods]
 impl Pipeline {
     /// Set the servers: texts, each with a weight. Sorted by host and port if so asked.
     fn _set_servers(&self, py: Python<'_>, servers: Vec<(String, u32)>, sort: bool) -> PyResult<()> {
         Front::set_servers(self, py, &servers, sort)?;
-        self.log.deliver(py, self)
+        self.log.deliver(py, &*self.under_way(py)?)
     }
 
     /// Set the rule by which keys are spread over the servers, by its name; as in `omcache.OMcache`.
@@ -56,6 +56,30 @@ impl Pipeline {
         self.set_limit(py, Limit::Dead, msec)
     }
 
+    /// How many bytes may wait to be sent to one server. 10485760 unless set; a single request that is larger is refused
+    /// with TooLargeValueError, one that does not fit beside others with CommandError.
+    #[getter]
+    fn send_buffer_max_size(&self) -> usize {
+        self.size(Size::Send)
+    }
+
+    #[setter]
+    fn set_send_buffer_max_size(&self, py: Python<'_>, bytes: usize) -> PyResult<()> {
+        self.set_size(py, Size::Send, bytes)
+    }
+
+    /// How many bytes an answer may have, its header included. 1081344 unless set, so that a value of memcached's default
+    /// maximum size fits; a larger answer fails its call alone, with CommandError.
+    #[getter]
+    fn recv_buffer_max_size(&self) -> usize {
+        self.size(Size::Receive)
+    }
+
+    #[setter]
+    fn set_recv_buffer_max_size(&self, py: Python<'_>, bytes: usize) -> PyResult<()> {
+        self.set_size(py, Size::Receive, bytes)
+    }
+
     /// While true, commands that return nothing queue until flush, unless they are given a timeout.
     #[getter]
     fn buffering(&self) -> bool {
@@ -76,7 +100,7 @@ impl Pipeline {
 
     #[setter]
     fn set_log(&self, py: Python<'_>, log: Option<Py<PyAny>>) -> PyResult<()> {
-        self.log.set(py, self, log)
+        self.log.set(py, &*self.under_way(py)?, log)
     }
 
     /// The index of the server that a key goes to now; -1 where there is none, or every one is disabled.
@@ -105,6 +129,6 @@ impl Pipeline {
 
     /// Close every connection, for good: later calls raise Error.
     fn _free(&self, py: Python<'_>) -> PyResult<()> {
-        self.with_core(py, |core| core.free())
+        Front::free(self, py)
     }
 }

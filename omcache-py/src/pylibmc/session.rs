@@ -26,6 +26,10 @@ pub(super) struct Session {
     /// Bytes of the key that have no part in the choice of a server.
     unrouted: usize,
     replicas: usize,
+    /// Operations that nobody waits for, since the sockets were last looked at for their sake.
+    left: usize,
+    /// Whether the sockets are to be looked at before anything else is submitted.
+    lags: bool,
 }
 
 impl Session {
@@ -33,7 +37,15 @@ impl Session {
         let mut driver = Driver::new(Config::default());
         // Anything but a start that every program shares makes a stray response of an old process harmless.
         driver.cluster.set_last_opaque(std::process::id().wrapping_mul(0x9e37_79b9) >> 4);
-        Self { driver, failover: false, down: Code::SERVER_DOWN, unrouted: 0, replicas: 0 }
+        Self {
+            driver,
+            failover: false,
+            down: Code::SERVER_DOWN,
+            unrouted: 0,
+            replicas: 0,
+            left: 0,
+            lags: false,
+        }
     }
 
     /// Goes by other rules from now on.
@@ -103,7 +115,8 @@ impl Session {
         let mut batch =
             Batch { first: self.driver.cluster.last_opaque().wrapping_add(1), ..Batch::default() };
         self.take(&mut batch);
-        if self.driver.cluster.has_handshake() {
+        if self.lags || self.driver.cluster.has_handshake() {
+            self.lags = false;
             now = self.look(now, &mut batch);
         }
         (now, batch)
@@ -203,6 +216,11 @@ impl Session {
         }
         self.driver.flush(now);
         self.take(&mut batch);
+        // A socket that takes no more is looked at when the next operation begins, and every one now and then: else
+        // nothing would go on while a program does nothing but leave requests.
+        self.left = self.left.wrapping_add(1);
+        self.lags =
+            self.left.is_multiple_of(STRIDE) || self.driver.cluster.interests().any(|one| one.writable);
         Ok(batch)
     }
 
