@@ -166,7 +166,7 @@ impl StoredBatch {
 pub(crate) struct Gathered {
     pub(crate) found: Py<PyDict>,
     /// Requests that a server answered, or passed over in silence.
-    answered: usize,
+    pub(crate) answered: usize,
     first_failure: Option<PyErr>,
 }
 

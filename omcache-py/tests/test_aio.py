@@ -6,11 +6,13 @@ import asyncio
 import gc
 import inspect
 import logging
+import os
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
+from holding_server import HoldingServer
 
 import omcache
 from omcache import OMcache
@@ -24,14 +26,14 @@ Run = Callable[[Awaitable[Any]], Any]
 def run(request: pytest.FixtureRequest) -> Iterator[Run]:
     """Run a coroutine in a loop of its own."""
     if request.param == "uvloop":
-        loop = pytest.importorskip("uvloop").new_event_loop()
+        import uvloop
+
+        loop = uvloop.new_event_loop()
     else:
         loop = asyncio.new_event_loop()
     problems: list[Any] = []
     loop.set_exception_handler(lambda _, context: problems.append(context))
-    threads = threading.active_count()
     yield loop.run_until_complete
-    assert threading.active_count() == threads, "a thread was started"
     loop.close()
     gc.collect()
     assert problems == []
@@ -113,11 +115,33 @@ def test_concurrent_calls_go_out_together(run: Run, omcache_server: Server) -> N
     async def main() -> None:
         async with Client(omcache_server.address) as cache:
             await cache.set_multi({f"key{n}": str(n) for n in range(100)})
-            omcache_server.misbehave("delay", seconds=0.0)
             found = await asyncio.gather(*(cache.get(f"key{n}") for n in range(100)))
             assert found == [str(n).encode() for n in range(100)]
             assert omcache_server.accepted == 1
 
+    run(main())
+
+
+def test_concurrent_calls_wait_for_no_answer_before_they_go_out(run: Run) -> None:
+    async def main(address: str) -> list[Any]:
+        async with Client(address) as cache:
+            calls = (cache.get(f"key{n}", timeout=10_000) for n in range(100))
+            return await asyncio.gather(*calls, return_exceptions=True)
+
+    with HoldingServer(100) as server:
+        found = run(main(server.address))
+    assert server.arrived == 100
+    assert {type(one) for one in found} == {omcache.NotFoundError}
+
+
+def test_no_thread_is_started(run: Run, addresses: list[str]) -> None:
+    async def main() -> None:
+        async with Client(addresses) as cache:
+            await cache.set_multi({f"key{n}": str(n) for n in range(100)})
+            await asyncio.gather(*(cache.get(f"key{n}") for n in range(100)))
+            assert set(os.listdir("/proc/self/task")) == threads
+
+    threads = set(os.listdir("/proc/self/task"))
     run(main())
 
 
@@ -355,15 +379,141 @@ def test_one_loop_after_the_other(omcache_server: Server) -> None:
                 loop.run_until_complete(cache.get("key"))
             except omcache.Error as error:
                 failures.append(error)
+            with pytest.raises(omcache.Error, match="another event loop"):
+                loop.run_until_complete(cache.set("refused", "x"))
 
         thread = threading.Thread(target=elsewhere)
         thread.start()
         thread.join()
         loop.close()
         assert "another event loop" in str(failures[0])
+        await cache.noop()
+        assert omcache_server.get("refused") is None
 
     asyncio.run(two())
     cache.free()
+
+
+@pytest.mark.parametrize("buffering", [False, True])
+def test_a_large_batch_that_is_not_waited_for(run: Run, omcache_server: Server, buffering: bool) -> None:
+    async def main() -> None:
+        async with Client(omcache_server.address) as cache:
+            await cache.noop()
+            cache.buffering = buffering
+            items = {f"key{n}": bytes(500_000) for n in range(80)}
+            failed = await cache.set_multi(items, timeout=0)
+            await cache.flush(20_000)
+            assert len(omcache_server) >= 20
+            assert {error.status for error in failed.values()} <= {omcache.Status.BUFFER_FULL}
+            assert [key for key in items if omcache_server.get(key) is None] == list(failed)
+
+    run(main())
+
+
+def test_a_batch_that_is_not_waited_for_tells_what_was_refused(run: Run) -> None:
+    async def main() -> None:
+        cache = Client([])
+        failed = await cache.set_multi({"key": "value"}, timeout=0)
+        assert failed["key"].status == omcache.Status.NO_SERVERS
+        assert list(await cache.delete_multi(["key"], timeout=0)) == ["key"]
+        with pytest.raises(omcache.CommandError):
+            await cache.get_multi(["key"], timeout=0)
+        errors: dict[str, omcache.CommandError] = {}
+        with pytest.raises(omcache.CommandError):
+            await cache.gat_multi(["key"], timeout=0, errors=errors)
+        assert list(errors) == ["key"]
+        cache.free()
+
+    run(main())
+
+
+def test_a_part_of_a_batch_that_is_refused_at_once_is_told_at_once(run: Run, omcache_server: Server) -> None:
+    async def main() -> None:
+        async with Client(omcache_server.address) as cache:
+            batch = cache.set_multi({"small": "x", "large": bytes(11 * 1024 * 1024)}, timeout=60_000)
+            failed = await asyncio.wait_for(batch, 10)
+            assert list(failed) == ["large"] and isinstance(failed["large"], omcache.TooLargeValueError)
+            cache.send_buffer_max_size = cache.recv_buffer_max_size = 12 * 1024 * 1024
+            assert (cache.send_buffer_max_size, cache.recv_buffer_max_size) == (12 * 1024 * 1024,) * 2
+
+    run(main())
+
+
+@pytest.mark.parametrize("end", ["disconnect", "set_servers", "free"])
+def test_descriptors_that_are_closed_are_the_loops_again(
+    run: Run, omcache_servers: Callable[..., Server], end: str
+) -> None:
+    old, new = omcache_servers(), omcache_servers()
+
+    async def main() -> None:
+        async with Client(old.address) as cache:
+            await cache.set("key", "value")
+            if end == "set_servers":
+                cache.set_servers(new.address)
+            else:
+                getattr(cache, end)()
+            # The first one has the number of the connection that was closed.
+            connections = [await asyncio.open_connection("127.0.0.1", new.port) for _ in range(3)]
+            if end != "free":
+                await cache.set("key", "again")
+            for reader, writer in connections:
+                writer.write(b"\x80\x0a" + bytes(22))
+                assert (await asyncio.wait_for(reader.readexactly(24), 10))[:2] == b"\x81\x0a"
+                writer.close()
+                await writer.wait_closed()
+
+    run(main())
+
+
+def test_disconnect_after_the_loops_end(omcache_server: Server) -> None:
+    cache = Client(omcache_server.address)
+    asyncio.run(cache.set("key", "value"))
+    cache.set_servers([omcache_server.address])
+    cache.disconnect()
+    assert asyncio.run(cache.get("key")) == b"value"
+    cache.free()
+
+
+def test_a_call_that_is_refused_is_not_carried_out(run: Run, omcache_server: Server) -> None:
+    async def main() -> None:
+        async with Client(omcache_server.address) as cache:
+            wrong: Any
+            for wrong, error in (("5", TypeError), (0.5, TypeError), (2**70, OverflowError)):
+                with pytest.raises(error):
+                    await cache.set("key", "value", timeout=wrong)
+                with pytest.raises(error):
+                    await cache.set_multi({"key": "value"}, timeout=wrong)
+                cache.io_timeout = wrong
+                with pytest.raises(error):
+                    await cache.set("key", "value")
+            cache.io_timeout = 1000
+            await cache.noop()
+            assert len(omcache_server) == 0
+
+    run(main())
+
+
+def test_an_io_timeout_of_0(run: Run, omcache_server: Server) -> None:
+    async def main() -> None:
+        async with Client(omcache_server.address) as cache:
+            await cache.noop()
+            cache.io_timeout = 0
+            assert await cache.set("key", "value") is None
+            assert await cache.delete("none") is None
+            assert await cache.get("key") is None
+            assert await cache.get_multi(["key"]) == {}
+            await cache.flush()
+            assert omcache_server.get("key") == b"value"
+            # Nothing is under way, so that no time is needed.
+            await cache.flush(0)
+            await cache.flush(None)
+            omcache_server.misbehave("stop_answering")
+            await cache.set("key", "value")
+            with pytest.raises(omcache.CommandError) as raised:
+                await cache.flush(0)
+            assert raised.value.status == omcache.Status.AGAIN
+
+    run(main())
 
 
 def test_same_methods_as_the_client_that_waits() -> None:

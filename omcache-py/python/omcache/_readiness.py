@@ -79,6 +79,6 @@ class Readiness:
     def _remove(remove: Callable[[int], object], fd: int) -> None:
         try:
             remove(fd)
-        except (OSError, ValueError):
-            # The descriptor is closed, which took it off.
+        except (OSError, ValueError, RuntimeError):
+            # The descriptor is closed, which took it off, or the loop is.
             pass

@@ -6,7 +6,7 @@ use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
-use super::{Pending, Pipeline, Ticket};
+use super::{Pending, Pipeline, Ticket, UnderWay};
 use crate::answer::Answer;
 use crate::arguments::{expiration_of, items_of, key_of, keys_of, truth};
 use crate::call::{Batch, Gathered, StoredBatch};
@@ -14,6 +14,15 @@ use crate::core::Core;
 use crate::errors;
 use crate::op::{Op, OpId};
 use crate::requests::Item;
+
+/// What a batch is once it is submitted.
+#[derive(IntoPyObject)]
+pub(super) enum Submitted {
+    /// Under way; its result comes with this ticket.
+    Ticket(Ticket),
+    /// Left to itself: what is known of it at once, which is all that will be told.
+    Known(Py<PyAny>),
+}
 
 /// What is asked for each key.
 enum Kind {
@@ -41,12 +50,31 @@ impl Many {
         Ok(Self { batch: batch.unbind(), kind, gathered: Gathered::new(py), part: 0..0 })
     }
 
-    /// Submits the next part. What was submitted is to be settled.
+    fn is_whole(&self) -> bool {
+        self.part.end == self.batch.keys.len()
+    }
+
+    /// Takes what became of the part that was under way.
+    fn take(self, py: Python<'_>, op: Option<Op>) -> PyResult<Self> {
+        let Self { batch, kind, mut gathered, part } = self;
+        let batch = batch.into_bound(py);
+        match op {
+            Some(op) => batch.take(py, &mut gathered, op, part.len())?,
+            None => gathered.answered += part.len(),
+        }
+        Ok(Self { batch: batch.unbind(), kind, gathered, part })
+    }
+
+    fn result(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.batch.into_bound(py).result(self.gathered)
+    }
+
+    /// Submits the next part.
     fn submit(&mut self, py: Python<'_>, core: &mut Core) -> PyResult<OpId> {
         let keys: Vec<_> = self.batch.keys.iter().map(|(_, key)| key.bind(py)).collect();
         let keys: Vec<_> = keys.iter().map(|key| key_of("", key)).collect::<PyResult<_>>()?;
         let places = self.part.end..keys.len();
-        let now = core.begin();
+        let now = core.driver.now();
         let (id, next) = match &self.kind {
             Kind::Get => core.submit_batch(now, places, &|at| Request::Get {
                 key: keys[at],
@@ -71,9 +99,52 @@ impl Many {
                 core.submit_batch(now, places, &|at| Request::Delete { key: keys[at], cas: 0, quiet: true })
             }
         };
-        core.driver.cluster.settle_quiet();
         self.part = self.part.end..next;
         Ok(id)
+    }
+
+    /// Submits everything, as far as there is room, and leaves it to itself.
+    fn leave(mut self, under_way: &UnderWay, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        while !self.is_whole() {
+            let op = {
+                let mut core = under_way.hold();
+                let id = self.submit(py, &mut core)?;
+                let op = core.release(id);
+                if !self.is_whole() && !core.driver.buffering() {
+                    // The sockets may have room for what the buffers do not hold.
+                    let now = core.driver.now();
+                    core.look(now);
+                }
+                op
+            };
+            self = self.take(py, op.map(|op| *op))?;
+        }
+        self.result(py)
+    }
+
+    /// Takes what became of a part; submits the next one, or tells the result.
+    pub(super) fn go_on(
+        self,
+        under_way: &UnderWay,
+        py: Python<'_>,
+        ticket: Ticket,
+        op: Op,
+    ) -> PyResult<Option<Py<PyAny>>> {
+        if !self.is_whole() && under_way.hold().freed {
+            return self.give_up(py, op).map(Some);
+        }
+        let mut many = Box::new(self.take(py, Some(op))?);
+        if many.is_whole() {
+            return many.result(py).map(Some);
+        }
+        let id = {
+            let mut core = under_way.hold();
+            let id = many.submit(py, &mut core)?;
+            core.driver.cluster.settle_quiet();
+            id
+        };
+        under_way.pending().insert(id, Pending::Many(ticket, many));
+        Ok(None)
     }
 
     /// What is known when the batch is given up.
@@ -98,44 +169,19 @@ impl Many {
 }
 
 impl Pipeline {
-    fn many(&self, py: Python<'_>, mut many: Many, quiet: bool) -> PyResult<Option<Ticket>> {
-        let mut core = self.hold();
-        if core.freed {
+    fn many(&self, py: Python<'_>, mut many: Many, quiet: bool) -> PyResult<Submitted> {
+        let under_way = self.under_way(py)?;
+        if under_way.hold().freed {
             return Err(errors::freed(py));
         }
-        let id = many.submit(py, &mut core)?;
         if quiet {
-            core.release(id);
-            return Ok(None);
+            return many.leave(&under_way, py).map(Submitted::Known);
         }
-        self.pending().insert(id, Pending::Many(id, Box::new(many)));
-        Ok(Some(id))
-    }
-
-    /// Takes what became of a part; submits the next one, or tells the result.
-    pub(super) fn go_on(
-        &self,
-        py: Python<'_>,
-        ticket: Ticket,
-        mut many: Box<Many>,
-        op: Op,
-    ) -> PyResult<Option<Py<PyAny>>> {
-        if many.part.end < many.batch.keys.len() && self.hold().freed {
-            return many.give_up(py, op).map(Some);
-        }
-        if many.part.end < many.batch.keys.len() {
-            let Many { batch, kind, mut gathered, part } = *many;
-            let batch = batch.into_bound(py);
-            batch.take(py, &mut gathered, op, part.len())?;
-            many = Box::new(Many { batch: batch.unbind(), kind, gathered, part });
-            let id = many.submit(py, &mut self.hold())?;
-            self.pending().insert(id, Pending::Many(ticket, many));
-            return Ok(None);
-        }
-        let Many { batch, mut gathered, part, .. } = *many;
-        let batch = batch.into_bound(py);
-        batch.take(py, &mut gathered, op, part.len())?;
-        batch.result(gathered).map(Some)
+        let mut core = under_way.hold();
+        let id = many.submit(py, &mut core)?;
+        core.driver.cluster.settle_quiet();
+        under_way.pending().insert(id, Pending::Many(id, Box::new(many)));
+        Ok(Submitted::Ticket(id))
     }
 }
 
@@ -149,7 +195,7 @@ impl Pipeline {
         #[pyo3(from_py_with = truth)] cas: bool,
         errors: Option<Bound<'py, PyDict>>,
         quiet: bool,
-    ) -> PyResult<Option<Ticket>> {
+    ) -> PyResult<Submitted> {
         let batch = Batch { name: "get_multi", reads: Some((flags, cas)), keys: keys_of(keys)?, errors };
         self.many(keys.py(), Many::new(keys.py(), batch, Kind::Get)?, quiet)
     }
@@ -163,7 +209,7 @@ impl Pipeline {
         #[pyo3(from_py_with = truth)] cas: bool,
         errors: Option<Bound<'py, PyDict>>,
         quiet: bool,
-    ) -> PyResult<Option<Ticket>> {
+    ) -> PyResult<Submitted> {
         let batch = Batch { name: "gat_multi", reads: Some((flags, cas)), keys: keys_of(keys)?, errors };
         let kind = Kind::GetAndTouch { expiration: expiration_of(expiration)? };
         self.many(keys.py(), Many::new(keys.py(), batch, kind)?, quiet)
@@ -176,7 +222,7 @@ impl Pipeline {
         expiration: i64,
         flags: u32,
         quiet: bool,
-    ) -> PyResult<Option<Ticket>> {
+    ) -> PyResult<Submitted> {
         let (keys, values) = items_of(items)?;
         let values = values.into_iter().map(Bound::unbind).collect();
         let batch = Batch { name: "set_multi", reads: None, keys, errors: None };
@@ -185,7 +231,7 @@ impl Pipeline {
     }
 
     #[pyo3(signature = (keys, quiet=false))]
-    fn _delete_multi(&self, keys: &Bound<'_, PyAny>, quiet: bool) -> PyResult<Option<Ticket>> {
+    fn _delete_multi(&self, keys: &Bound<'_, PyAny>, quiet: bool) -> PyResult<Submitted> {
         let batch = Batch { name: "delete_multi", reads: None, keys: keys_of(keys)?, errors: None };
         self.many(keys.py(), Many::new(keys.py(), batch, Kind::Delete)?, quiet)
     }

@@ -5,8 +5,8 @@ mod configuration;
 mod keys;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use omcache::driver::conn::Target;
 use omcache::driver::proto::Request;
@@ -20,6 +20,7 @@ use crate::answer::Answer;
 use crate::call::Call;
 use crate::core::Core;
 use crate::errors;
+use crate::forks;
 use crate::front::Front;
 use crate::log::{Lines, Log};
 use crate::op::{Op, OpId};
@@ -37,31 +38,43 @@ enum Pending {
     Many(Ticket, Box<Many>),
 }
 
-/// Requests in flight for an event loop. `omcache.aio` puts it into asyncio's.
-///
-/// A method of a command returns a ticket, or None where nobody is to wait (`quiet`). What is submitted goes out with the
-/// next `_step`, and `_results` has the tickets that are done.
-#[pyclass(subclass, frozen, module = "omcache._native")]
-pub(crate) struct Pipeline {
+/// What is under way, of which a forked child has nothing.
+struct UnderWay {
     core: Mutex<Core>,
     has_lines: Arc<AtomicBool>,
     pending: Mutex<HashMap<OpId, Pending>>,
-    settings: Mutex<Settings>,
-    buffering: AtomicBool,
-    log: Log,
 }
 
-impl Front for Pipeline {
-    fn settings(&self) -> MutexGuard<'_, Settings> {
-        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+impl UnderWay {
+    fn new(core: Core) -> Self {
+        let has_lines = Arc::clone(&core.has_lines);
+        Self { core: Mutex::new(core), has_lines, pending: Mutex::default() }
     }
 
-    fn with_core<R: Send>(&self, py: Python<'_>, work: impl FnOnce(&mut Core) -> R + Send) -> PyResult<R> {
-        Ok(self.with(py, work))
+    /// Takes hold of the core. Whoever holds it does not wait for the interpreter, nor for anything else.
+    fn hold(&self) -> MutexGuard<'_, Core> {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pending(&self) -> MutexGuard<'_, HashMap<OpId, Pending>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The operation that a ticket stands for now.
+    fn operation(&self, ticket: Ticket) -> Option<OpId> {
+        let pending = self.pending();
+        let is_it = |pending: &Pending| match pending {
+            Pending::One(_) => false,
+            Pending::Many(of, _) => *of == ticket,
+        };
+        match pending.get(&ticket) {
+            Some(Pending::One(_)) => Some(ticket),
+            _ => pending.iter().find(|(_, pending)| is_it(pending)).map(|(&id, _)| id),
+        }
     }
 }
 
-impl Lines for Pipeline {
+impl Lines for UnderWay {
     fn has_lines(&self) -> bool {
         self.has_lines.load(Ordering::Relaxed)
     }
@@ -71,14 +84,60 @@ impl Lines for Pipeline {
     }
 }
 
-impl Pipeline {
-    /// Takes hold of the core. Whoever holds it does not wait for the interpreter, nor for anything else.
-    fn hold(&self) -> MutexGuard<'_, Core> {
-        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+/// Requests in flight for an event loop. `omcache.aio` puts it into asyncio's.
+///
+/// A method of a command returns a ticket, or None where nobody is to wait (`quiet`). What is submitted goes out with the
+/// next `_step`, and `_results` has the tickets that are done.
+#[pyclass(subclass, frozen, module = "omcache._native")]
+pub(crate) struct Pipeline {
+    under_way: RwLock<Arc<UnderWay>>,
+    settings: Mutex<Settings>,
+    buffering: AtomicBool,
+    /// The forks that were known of when the core was made.
+    forks: AtomicU64,
+    log: Log,
+}
+
+impl Front for Pipeline {
+    fn settings(&self) -> MutexGuard<'_, Settings> {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn pending(&self) -> MutexGuard<'_, HashMap<OpId, Pending>> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    fn with_core<R: Send>(&self, py: Python<'_>, work: impl FnOnce(&mut Core) -> R + Send) -> PyResult<R> {
+        Ok(self.under_way(py)?.with(py, work))
+    }
+}
+
+impl Pipeline {
+    /// What is under way: in a forked child, nothing.
+    fn under_way(&self, py: Python<'_>) -> PyResult<Arc<UnderWay>> {
+        let forks = forks::count();
+        if self.forks.load(Ordering::Relaxed) != forks {
+            self.begin_anew(py, forks)?;
+        }
+        Ok(Arc::clone(&self.under_way.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// Leaves what the parent has under way alone: another thread may have held it when the process was forked.
+    #[cold]
+    fn begin_anew(&self, py: Python<'_>, forks: u64) -> PyResult<()> {
+        let settings = self.settings().clone();
+        let core = Core::new(&settings).map_err(|error| errors::usage(py, error.to_string()))?;
+        let old = {
+            let mut place = self.under_way.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *place, Arc::new(UnderWay::new(core)))
+        };
+        self.log.forget();
+        self.forks.store(forks, Ordering::Relaxed);
+        let is_free = old.core.try_lock().is_ok();
+        if is_free {
+            // What is dropped may run code of the program's: nothing is locked then.
+            drop(old);
+        } else {
+            // It never will be: the thread that held it is not in this process.
+            std::mem::forget(old);
+        }
+        Ok(())
     }
 
     fn one(
@@ -99,16 +158,18 @@ impl Pipeline {
         quiet: bool,
         submit: impl FnOnce(&mut Core) -> Result<u32, Answer>,
     ) -> PyResult<Option<Ticket>> {
-        let mut core = self.hold();
+        let under_way = self.under_way(py)?;
+        let mut core = under_way.hold();
         if core.freed {
             return Err(errors::freed(py));
         }
-        core.begin();
+        // The sockets are left to the steps: a descriptor that is closed here could stand for another connection of the
+        // loop's before the loop is told.
         match submit(&mut core) {
             Ok(_) if quiet => Ok(None),
             Ok(opaque) => {
                 let id = core.claim(opaque);
-                self.pending().insert(id, Pending::One(call));
+                under_way.pending().insert(id, Pending::One(call));
                 Ok(Some(id))
             }
             Err(mut answer) => {
@@ -119,12 +180,12 @@ impl Pipeline {
     }
 
     /// What a call came to: whether it failed, and its result or exception. None where a batch goes on.
-    fn result(&self, py: Python<'_>, op: Op) -> PyResult<Option<(Ticket, bool, Py<PyAny>)>> {
+    fn result(under_way: &UnderWay, py: Python<'_>, op: Op) -> PyResult<Option<(Ticket, bool, Py<PyAny>)>> {
         let id = op.id;
-        let Some(pending) = self.pending().remove(&id) else { return Ok(None) };
+        let Some(pending) = under_way.pending().remove(&id) else { return Ok(None) };
         let (ticket, result) = match pending {
             Pending::One(call) => (id, call.result(py, op)),
-            Pending::Many(ticket, many) => match self.go_on(py, ticket, many, op) {
+            Pending::Many(ticket, many) => match (*many).go_on(under_way, py, ticket, op) {
                 Ok(Some(result)) => (ticket, Ok(result)),
                 Ok(None) => return Ok(None),
                 Err(error) => (ticket, Err(error)),
@@ -134,19 +195,6 @@ impl Pipeline {
             Ok(result) => (ticket, false, result),
             Err(error) => (ticket, true, error.into_value(py).into_any()),
         }))
-    }
-
-    /// The operation that a ticket stands for now.
-    fn operation(&self, ticket: Ticket) -> Option<OpId> {
-        let pending = self.pending();
-        let is_it = |pending: &Pending| match pending {
-            Pending::One(_) => false,
-            Pending::Many(of, _) => *of == ticket,
-        };
-        match pending.get(&ticket) {
-            Some(Pending::One(_)) => Some(ticket),
-            _ => pending.iter().find(|(_, pending)| is_it(pending)).map(|(&id, _)| id),
-        }
     }
 }
 
@@ -161,22 +209,20 @@ impl Pipeline {
     ) -> PyResult<Self> {
         let settings = Settings::default();
         let core = Core::new(&settings).map_err(|error| errors::usage(py, error.to_string()))?;
-        let has_lines = Arc::clone(&core.has_lines);
         Ok(Self {
-            core: Mutex::new(core),
-            has_lines,
-            pending: Mutex::default(),
+            under_way: RwLock::new(Arc::new(UnderWay::new(core))),
             settings: Mutex::new(settings),
             buffering: AtomicBool::new(false),
+            forks: AtomicU64::new(forks::count()),
             log: Log::default(),
         })
     }
 
     /// Do all that can be done without waiting: send, receive, connect, timers. True where something happened.
     fn _step(&self, py: Python<'_>) -> PyResult<bool> {
-        self.log.refresh(py, self)?;
-        let happened = self.with(py, |core| {
-            core.driver.check_fork();
+        let under_way = self.under_way(py)?;
+        self.log.refresh(py, &*under_way)?;
+        let happened = under_way.with(py, |core| {
             let now = core.driver.now();
             let now = core.look(now);
             // Events may have moved requests to other servers.
@@ -184,26 +230,32 @@ impl Pipeline {
             core.take_events();
             core.take_happened()
         });
-        self.log.deliver(py, self)?;
+        self.log.deliver(py, &*under_way)?;
         Ok(happened)
     }
 
     /// The calls that are done: tuples of ticket, whether it failed, and its result or exception.
     fn _results<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let under_way = self.under_way(py)?;
         let results = PyList::empty(py);
-        let done = self.hold().fetch_all();
-        for op in done {
-            if let Some(result) = self.result(py, *op)? {
-                results.append(result)?;
+        loop {
+            let done = under_way.hold().fetch_all();
+            if done.is_empty() {
+                return Ok(results);
+            }
+            // A batch that goes on may be done with its next part at once.
+            for op in done {
+                if let Some(result) = Self::result(&under_way, py, *op)? {
+                    results.append(result)?;
+                }
             }
         }
-        Ok(results)
     }
 
     /// What to watch, in how many milliseconds to step at the latest (None: no timer runs), and whether descriptors may
     /// have been closed since the last call, so that a number may stand for another one now.
-    fn _interests(&self, py: Python<'_>) -> (Vec<Watched>, Option<u64>, bool) {
-        self.with(py, |core| {
+    fn _interests(&self, py: Python<'_>) -> PyResult<(Vec<Watched>, Option<u64>, bool)> {
+        self.with_core(py, |core| {
             let mut descriptors = Vec::new();
             core.driver.descriptors(&mut descriptors);
             let watched = descriptors.iter().map(|one| (one.fd, one.readable, one.writable)).collect();
@@ -215,9 +267,10 @@ impl Pipeline {
     /// Give up a call: what is not sent is taken back, an answer to the rest is dropped when it comes. Whether the call
     /// failed by that, and its result or exception, are returned; None where it is done.
     fn _cancel(&self, py: Python<'_>, ticket: Ticket) -> PyResult<Option<(bool, Py<PyAny>)>> {
-        let Some(id) = self.operation(ticket) else { return Ok(None) };
-        let op = self.hold().give_up(id);
-        let pending = self.pending().remove(&id);
+        let under_way = self.under_way(py)?;
+        let Some(id) = under_way.operation(ticket) else { return Ok(None) };
+        let op = under_way.hold().give_up(id);
+        let pending = under_way.pending().remove(&id);
         let result = match (op, pending) {
             (Some(op), Some(Pending::One(call))) => call.result(py, *op),
             (Some(op), Some(Pending::Many(_, many))) => many.give_up(py, *op),
@@ -229,18 +282,25 @@ impl Pipeline {
         }))
     }
 
-    /// See to it that quiet commands are settled, so that it shows when nothing is under way.
-    fn _settle(&self, py: Python<'_>) {
-        self.with(py, |core| core.driver.cluster.settle_quiet());
+    /// See to it that quiet commands are settled, so that it shows when nothing is under way. Raise Error where the client
+    /// was freed.
+    fn _settle(&self, py: Python<'_>) -> PyResult<()> {
+        let freed = self.with_core(py, |core| {
+            core.driver.cluster.settle_quiet();
+            core.freed
+        })?;
+        if freed { Err(errors::freed(py)) } else { Ok(()) }
     }
 
     /// Whether nothing is under way.
-    fn _is_drained(&self) -> bool {
-        self.hold().is_drained()
+    fn _is_drained(&self, py: Python<'_>) -> PyResult<bool> {
+        self.with_core(py, |core| core.is_drained())
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        if let Ok(pending) = self.pending.try_lock() {
+        if let Ok(under_way) = self.under_way.try_read()
+            && let Ok(pending) = under_way.pending.try_lock()
+        {
             for pending in pending.values() {
                 if let Pending::Many(_, many) = pending {
                     many.traverse(&visit)?;
@@ -252,7 +312,11 @@ impl Pipeline {
 
     fn __clear__(&self) {
         // What is dropped may run code of the program's: nothing is locked then.
-        let pending = self.pending.try_lock().map(|mut pending| std::mem::take(&mut *pending));
+        let under_way = self.under_way.try_read().map(|under_way| Arc::clone(&under_way));
+        let pending = under_way.ok().and_then(|under_way| {
+            let pending = under_way.pending.try_lock();
+            pending.map(|mut pending| std::mem::take(&mut *pending)).ok()
+        });
         drop(pending);
         self.log.clear();
     }
