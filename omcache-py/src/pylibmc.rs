@@ -35,6 +35,12 @@ impl PylibmcClient {
     fn rules(&self) -> Arc<Rules> {
         Arc::clone(&self.rules.lock().unwrap_or_else(PoisonError::into_inner))
     }
+
+    /// Works with the session while other threads may have the interpreter.
+    #[inline]
+    fn with<R: Send>(&self, py: Python<'_>, work: impl FnOnce(&mut Session) -> R + Send) -> PyResult<R> {
+        self.front.with(py, || self.rules(), work)
+    }
 }
 
 #[pymethods]
@@ -49,7 +55,7 @@ impl PylibmcClient {
     /// Goes by these rules from now on. Connections to servers that stay are kept.
     fn _configure(&self, py: Python<'_>, rules: Rules) -> PyResult<()> {
         let rules = Arc::new(rules);
-        self.front.with(py, |session| session.apply(&rules))??;
+        self.with(py, |session| session.apply(&rules))??;
         *self.rules.lock().unwrap_or_else(PoisonError::into_inner) = rules;
         Ok(())
     }

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import os
+import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 import traceback
+import urllib.request
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
+from conftest import until
 
 import omcache
+import omcache.aio
+import omcache_pylibmc
 from omcache import OMcache
 from omcache.testing import Server
 
@@ -164,3 +175,136 @@ def test_the_embedded_server_is_the_parents(omcache_server: Server) -> None:
     assert in_child(omcache_server.close) == 0
     with OMcache(omcache_server.address) as cache:
         cache.set("key", "still there")
+
+
+def test_a_freed_client_is_freed_in_the_child(omcache_server: Server) -> None:
+    cache = OMcache(omcache_server.address)
+    cache.set("key", "value")
+    cache.free()
+
+    def work() -> None:
+        with pytest.raises(omcache.Error, match="freed"):
+            cache.get("key")
+
+    assert in_child(work) == 0
+
+
+def test_asyncio(omcache_server: Server) -> None:
+    cache = omcache.aio.Client(omcache_server.address)
+
+    async def call(name: str) -> None:
+        await cache.set(name, "value")
+        assert await cache.get(name) == b"value"
+
+    def work() -> None:
+        asyncio.run(call("child"))
+        asyncio.run(call("child again"))
+        cache.free()
+
+    async def main() -> None:
+        await call("parent")
+        accepted = omcache_server.accepted
+        waiting = asyncio.ensure_future(cache.get("parent", timeout=20_000))
+        omcache_server.misbehave("delay", 1, seconds=0.3)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        # The loop is the parent's alone, and so is the answer.
+        assert in_child(work) == 0
+        assert await waiting == b"value"
+        await call("parent")
+        assert omcache_server.accepted == accepted + 1
+
+    asyncio.run(main())
+    assert omcache_server.get("child again") == b"value"
+    cache.free()
+
+    async def freed() -> None:
+        with pytest.raises(omcache.Error, match="freed"):
+            await cache.get("key")
+
+    assert in_child(lambda: asyncio.run(freed())) == 0
+
+
+def test_pylibmc_among_busy_threads(addresses: list[str]) -> None:
+    mc: Any = omcache_pylibmc.Client(addresses, binary=True)
+    stop = threading.Event()
+    failures: list[BaseException] = []
+
+    def busy(name: int) -> None:
+        try:
+            while not stop.is_set():
+                mc.set(f"key{name}", "x")
+                assert mc.get(f"key{name}") == "x"
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=busy, args=(name,)) for name in range(3)]
+    for thread in threads:
+        thread.start()
+
+    def work() -> None:
+        for _ in range(3):
+            assert mc.set("child", "y") and mc.get("child") == "y"
+        assert mc.get_multi(["child"]) == {"child": "y"}
+
+    try:
+        assert [in_child(work) for _ in range(20)] == [0] * 20
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(20)
+    assert failures == []
+
+
+APPLICATION = """
+import os
+import omcache
+import omcache_pylibmc
+
+cache = omcache.OMcache(os.environ["SERVER"])
+cache.set("master", "value")
+mc = omcache_pylibmc.Client([os.environ["SERVER"]], binary=True)
+mc.set("pylibmc", "value")
+
+
+def application(environ, start_response):
+    name = environ["PATH_INFO"]
+    cache.set(name, name)
+    mc.set("pylibmc" + name, name)
+    body = b"%d %s %s %s" % (os.getpid(), cache.get(name), cache.get("master"), mc.get("pylibmc" + name).encode())
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+"""
+
+
+def test_gunicorn_that_loads_the_program_before_it_forks(omcache_server: Server, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(APPLICATION)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        arguments = ["--preload", "--workers", "3", "--bind", f"fd://{listener.fileno()}", "program:application"]
+        gunicorn = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", *arguments],
+            cwd=tmp_path,
+            env=dict(os.environ, SERVER=omcache_server.address),
+            stderr=subprocess.DEVNULL,
+            pass_fds=[listener.fileno()],
+        )
+        try:
+            workers: set[bytes] = set()
+            number = 0
+
+            def ask() -> bool:
+                nonlocal number
+                number += 1
+                url = f"http://127.0.0.1:{listener.getsockname()[1]}/{number}"
+                with urllib.request.urlopen(url, timeout=20) as answer:
+                    worker, *rest = answer.read().split()
+                assert rest == [f"/{number}".encode(), b"value", f"/{number}".encode()]
+                workers.add(worker)
+                return len(workers) == 3 and number >= 100
+
+            until(ask, "every worker answers")
+        finally:
+            gunicorn.send_signal(signal.SIGTERM)
+            gunicorn.wait(20)
+    # The master's two, and two of each worker.
+    assert omcache_server.accepted == 8

@@ -67,6 +67,50 @@ def test_ctrl_c_is_honoured_at_once(omcache_server: Server, call: str, threads: 
     assert float(line[1]) - begin < 0.1
 
 
+PYLIBMC = """
+import sys, time, threading
+import omcache_pylibmc
+behaviors = {"receive_timeout": 20_000_000, "send_timeout": 20_000_000}
+mc = omcache_pylibmc.Client([sys.argv[1]], binary=True, behaviors=behaviors)
+mc.set("key", "value")
+print("ready", flush=True)
+sys.stdin.readline()
+if sys.argv[2] == "threads":
+    threading.Thread(target=mc.get, args=("key",), daemon=True).start()
+    time.sleep(0.1)
+print("waiting", flush=True)
+try:
+    mc.get("key")
+except KeyboardInterrupt:
+    print("interrupted", time.time(), flush=True)
+"""
+
+
+@pytest.mark.parametrize("threads", ["alone", "threads"])
+def test_ctrl_c_ends_a_wait_of_pylibmcs_client(omcache_server: Server, threads: str) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-c", PYLIBMC, omcache_server.address, threads],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert child.stdin is not None and child.stdout is not None
+    with child:
+        assert child.stdout.readline() == "ready\n"
+        omcache_server.misbehave("stop_answering")
+        child.stdin.write("\n")
+        child.stdin.flush()
+        assert child.stdout.readline() == "waiting\n"
+        time.sleep(0.3)
+        begin = time.time()
+        child.send_signal(signal.SIGINT)
+        line = child.stdout.readline().split()
+        child.kill()
+    assert line and line[0] == "interrupted"
+    assert float(line[1]) - begin < 1
+
+
 def test_a_handler_runs_and_the_wait_goes_on(omcache_server: Server) -> None:
     handled: list[float] = []
 

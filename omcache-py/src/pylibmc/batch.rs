@@ -1,6 +1,6 @@
 //! The requests of one operation, and how they ended.
 
-use omcache::driver::conn::{Response, Server, Settled};
+use omcache::driver::conn::{Instant, Response, Server, Settled};
 use omcache::driver::proto::binary::Opcode;
 use smallvec::SmallVec;
 
@@ -34,6 +34,8 @@ pub(super) struct Batch {
     /// The places of the requests, in the order of their opaques.
     pub(super) places: SmallVec<[u32; 1]>,
     pub(super) outstanding: u32,
+    /// When the program's signals were last looked after; at first, when it began.
+    pub(super) paused: Instant,
     /// Whether nobody waits for the requests that are submitted now.
     pub(super) unawaited: bool,
     pub(super) replies: SmallVec<[Reply; 1]>,

@@ -62,7 +62,7 @@ impl PylibmcClient {
         count: usize,
         request: impl Fn(u32) -> Option<Request<'r>> + Send,
     ) -> PyResult<Batch> {
-        self.front.with(py, |session| match rules.quiet {
+        self.with(py, |session| match rules.quiet {
             false => session.many(places(count), request),
             true => session.leave(places(count), request),
         })?
@@ -142,7 +142,7 @@ impl PylibmcClient {
             let wires = &wires;
             move |place| at(wires, place).map(|key| Request::Get { key, with_key: false, quiet })
         };
-        let batch = client.front.with(py, |session| {
+        let batch = client.with(py, |session| {
             let mut batch = session.many(places(wires.len()), request(true))?;
             if rules.replicas > 0 {
                 session.read_replicas(&mut batch, request(false))?;
@@ -288,7 +288,7 @@ impl PylibmcClient {
             return Err(bad("memcached_increment", empty));
         }
         let wires = wires(&sent);
-        let batch = self.front.with(py, |session| {
+        let batch = self.with(py, |session| {
             session.many(places(wires.len()), |place| {
                 at(&wires, place).map(|key| counter(CounterMode::Increment, key, delta.0))
             })

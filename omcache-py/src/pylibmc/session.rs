@@ -13,7 +13,7 @@ use super::code::Code;
 use super::rules::{Rules, SEND_LIMIT};
 
 /// After this long, a waiting operation looks after the program's signals.
-const SIGNALS: Duration = Duration::from_millis(50);
+pub(super) const SIGNALS: Duration = Duration::from_millis(50);
 
 /// Keys after which a batch looks at the sockets, so that servers work while it is still being written.
 const STRIDE: usize = 512;
@@ -112,8 +112,8 @@ impl Session {
         self.driver.check_fork();
         let mut now = self.driver.now();
         self.driver.handle_time(now);
-        let mut batch =
-            Batch { first: self.driver.cluster.last_opaque().wrapping_add(1), ..Batch::default() };
+        let first = self.driver.cluster.last_opaque().wrapping_add(1);
+        let mut batch = Batch { first, paused: now, ..Batch::default() };
         self.take(&mut batch);
         if self.lags || self.driver.cluster.has_handshake() {
             self.lags = false;
@@ -347,7 +347,9 @@ impl Session {
             Err(error) => return Err(self.give_up(batch, error.into())),
         };
         self.take(batch);
-        if waited != Waited::Progress && batch.outstanding > 0 {
+        let is_late = later.since(batch.paused) >= SIGNALS;
+        if (waited != Waited::Progress || is_late) && batch.outstanding > 0 {
+            batch.paused = later;
             self.pause(waited, batch)?;
         }
         Ok(later)

@@ -19,13 +19,13 @@ impl PylibmcClient {
     /// Sends one request and waits for its end.
     #[inline]
     pub(super) fn exchange(&self, py: Python<'_>, request: &Request<'_>) -> PyResult<Batch> {
-        self.front.with(py, |session| session.one(request))?
+        self.with(py, |session| session.one(request))?
     }
 
     /// As [`PylibmcClient::exchange`], to be read from another server that has the value too, if its own one fails.
     #[inline]
     fn read(&self, py: Python<'_>, rules: &Rules, request: &Request<'_>) -> PyResult<Batch> {
-        self.front.with(py, |session| {
+        self.with(py, |session| {
             let mut batch = session.one(request)?;
             if rules.replicas > 0 {
                 session.read_replicas(&mut batch, |_| Some(*request))?;
@@ -45,7 +45,7 @@ impl PylibmcClient {
     ) -> PyResult<(Code, String)> {
         let batch = match rules.quiet {
             false => self.exchange(py, request)?,
-            true => self.front.with(py, |session| session.leave(0..1, |_| Some(*quietly)))??,
+            true => self.with(py, |session| session.leave(0..1, |_| Some(*quietly)))??,
         };
         Ok(match batch.replies.first() {
             None => (Code::SUCCESS, String::new()),

@@ -31,7 +31,7 @@ impl PylibmcClient {
     ) -> PyResult<Bound<'py, PyList>> {
         let group = arg.map(|arg| bytes_of(arg.as_any())).transpose()?;
         let group = group.as_ref().map_or(&[][..], |group| group.as_bytes());
-        let (batch, names) = self.front.with(py, |session| {
+        let (batch, names) = self.with(py, |session| {
             let batch = session.everywhere(&Request::Stat { group })?;
             let names: Vec<_> = (0..session.servers()).filter_map(|index| session.server(index)).collect();
             Ok::<_, PyErr>((batch, names))
@@ -57,7 +57,7 @@ impl PylibmcClient {
     fn flush_all(&self, py: Python<'_>, time: i64) -> PyResult<bool> {
         let delay = Some(u32::try_from(time.max(0)).unwrap_or(u32::MAX)).filter(|&delay| delay > 0);
         let batch =
-            self.front.with(py, |session| session.everywhere(&Request::Flush { delay, quiet: false }))??;
+            self.with(py, |session| session.everywhere(&Request::Flush { delay, quiet: false }))??;
         some_errors(py, "flush_all", &batch)?;
         Ok(true)
     }
@@ -65,7 +65,7 @@ impl PylibmcClient {
     /// Closes every connection; the next command makes new ones. Servers that were left alone are tried at once.
     #[pyo3(signature = ())]
     fn disconnect_all(&self, py: Python<'_>) -> PyResult<()> {
-        self.front.with(py, |session| session.disconnect())
+        self.with(py, |session| session.disconnect())
     }
 
     /// The index, among the servers, of the one that a key goes to.
@@ -74,7 +74,7 @@ impl PylibmcClient {
         let rules = self.rules();
         let sent = Keys::new(&rules).sent(key)?;
         let wire = sent.wire();
-        Ok(self.front.with(py, |session| session.server_for(wire))?.unwrap_or_default())
+        Ok(self.with(py, |session| session.server_for(wire))?.unwrap_or_default())
     }
 
     /// The bytes and flags that a value is stored as. A subclass may do it otherwise.
