@@ -12,22 +12,21 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import django
 import pytest
 from conftest import until
+from django.conf import settings
+from django.core.cache import InvalidCacheKey, caches
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signing import JSONSerializer
+from django.test import AsyncClient, Client
+from django.test.utils import override_settings
 from memcached_process import Memcached
+from test_leaks import TOLERANCE, grows
 
-django = pytest.importorskip("django")
-
-from django.conf import settings  # noqa: E402
-from django.core.cache import InvalidCacheKey, caches  # noqa: E402
-from django.core.exceptions import ImproperlyConfigured  # noqa: E402
-from django.core.signing import JSONSerializer  # noqa: E402
-from django.test import AsyncClient, Client  # noqa: E402
-from django.test.utils import override_settings  # noqa: E402
-
-import omcache  # noqa: E402
-from omcache import OMcache  # noqa: E402
-from omcache.django import OMcacheCache  # noqa: E402
+import omcache
+from omcache import OMcache
+from omcache.django import OMcacheCache
 
 BACKEND = "omcache.django.OMcacheCache"
 
@@ -206,6 +205,31 @@ def test_json_never_unpickles(cache: Any) -> None:
     assert plain.get("text") == "t"
 
 
+def test_a_value_that_is_not_to_be_read_is_as_none(cache: Any) -> None:
+    plain = caches["json"]
+    cache.set("pickled", [1])
+    assert plain.get("pickled") is None
+    assert not plain.has_key("pickled") and "pickled" not in plain
+    assert plain.add("pickled", [2]) and plain.get("pickled") == [2]
+    assert plain.has_key("pickled") and not plain.add("pickled", [3]) and plain.get("pickled") == [2]
+    cache.set("or-set", [1])
+    assert plain.get_or_set("or-set", [2]) == [2]
+
+
+def test_large_values(start_memcached: Callable[..., Memcached]) -> None:
+    memcached = start_memcached("-I", "16m")
+    large = bytes(11 * 1024 * 1024)
+    cache = OMcacheCache(memcached.address, {"OPTIONS": {"io_timeout": 20_000}})
+    cache.set("key", "small")
+    with pytest.raises(omcache.TooLargeValueError):
+        cache.set("key", large)
+    assert cache.get("key") is None
+    sizes = {"send_buffer_max_size": 12 * 1024 * 1024, "recv_buffer_max_size": 12 * 1024 * 1024}
+    cache = OMcacheCache(memcached.address, {"OPTIONS": {"io_timeout": 20_000, **sizes}})
+    cache.set("key", large)
+    assert cache.get("key") == large
+
+
 @pytest.mark.parametrize("serializer", ["django.core.signing.JSONSerializer", JSONSerializer, JSONSerializer()])
 def test_serializers_of_others(addresses: list[str], serializer: Any) -> None:
     cache = OMcacheCache(addresses, {"OPTIONS": {"serializer": serializer}})
@@ -352,3 +376,21 @@ def test_the_package_does_without_django() -> None:
 
     code = "import sys, omcache, omcache.aio; assert 'django' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_memory_is_flat(cache: Any) -> None:
+    value = {"name": "Ada"}
+    items = {f"key{n}": [n] for n in range(20)}
+
+    def work() -> None:
+        cache.set("key", value)
+        assert cache.get("key") == value and cache.get("none") is None
+        assert cache.set_many(items) == [] and cache.get_many(items) == items
+        assert not cache.add("key", value) and not caches["json"].has_key("key")
+        with pytest.raises(InvalidCacheKey):
+            cache.get("with space")
+
+    work()
+    before = sys.getrefcount(value)
+    assert grows(work, 1000, 200) < TOLERANCE
+    assert sys.getrefcount(value) == before

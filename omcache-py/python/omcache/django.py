@@ -15,10 +15,7 @@ is read; nothing is compressed here.
 
 from __future__ import annotations
 
-import json
 import logging
-import pickle
-import re
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,9 +25,9 @@ from typing import Any, Optional
 from asgiref.sync import sync_to_async
 from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache, InvalidCacheKey, memcache_key_warnings
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.module_loading import import_string
 
 from ._client import OMcache
+from ._django_options import Pickle, serializer_of, servers_of
 from ._exceptions import (
     CommandError,
     DeltaBadValueError,
@@ -51,46 +48,23 @@ _MAX_RELATIVE = 30 * 24 * 60 * 60
 _MAX_EXPIRATION = 2**32 - 1
 
 _TIMES = ("connect_timeout", "reconnect_timeout", "dead_timeout", "io_timeout")
+_SETTINGS = (*_TIMES, "send_buffer_max_size", "recv_buffer_max_size")
 _MISS: Any = object()
 
 # They stay for good: Django makes a backend for every thread and asynchronous task, and drops it with that.
 _clients: dict[Any, OMcache] = {}
 
 
-class _Json:
-    """JSON as UTF-8."""
-
-    @staticmethod
-    def dumps(value: Any) -> bytes:
-        return json.dumps(value, separators=(",", ":")).encode()
-
-    @staticmethod
-    def loads(data: bytes) -> Any:
-        return json.loads(data)
-
-
-class _Pickle:
-    """Pickle, in its newest protocol."""
-
-    @staticmethod
-    def dumps(value: Any) -> bytes:
-        return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
-
-    @staticmethod
-    def loads(data: bytes) -> Any:
-        return pickle.loads(data)
-
-
 def _client_of(servers: tuple[str, ...], options: Mapping[str, Any]) -> OMcache:
     """The client for these servers and options, which all threads of the process share."""
     distribution = options.get("distribution")
-    times = tuple((name, options[name]) for name in _TIMES if name in options)
-    configuration = (servers, distribution, times)
+    settings = tuple((name, options[name]) for name in _SETTINGS if name in options)
+    configuration = (servers, distribution, settings)
     if configuration in _clients:
         return _clients[configuration]
     client = OMcache(servers, log=logging.getLogger("omcache"))
-    for name, msec in times:
-        setattr(client, name, msec)
+    for name, value in settings:
+        setattr(client, name, value)
     if distribution is not None:
         client.set_distribution_method(distribution)
     # No lock, which a fork could leave locked: of two threads, the one that comes later takes the other's.
@@ -103,6 +77,8 @@ class OMcacheCache(BaseCache):
     `LOCATION` has the servers: a list, or text with commas or semicolons between them. `OPTIONS`:
 
     - `connect_timeout`, `reconnect_timeout`, `dead_timeout`, `io_timeout`: milliseconds, as those of `omcache.OMcache`.
+    - `send_buffer_max_size`, `recv_buffer_max_size`: bytes; for values above memcached's default limit of 1 MiB, as those of
+      `omcache.OMcache`.
     - `distribution`: which server has a key, as `omcache.OMcache.set_distribution_method` takes it.
     - `serializer`: `"pickle"` (the default), `"json"`, or an object with `dumps` (to bytes or str) and `loads` (from bytes), a
       class of such ones, or the dotted path of either. **Reading a pickled value runs code that it names**: whoever can
@@ -123,11 +99,11 @@ class OMcacheCache(BaseCache):
     def __init__(self, server: Any, params: dict[str, Any]) -> None:
         """Take what the settings say. Raises `ImproperlyConfigured` for options that are none."""
         super().__init__(params)
-        self._servers = _servers_of(server)
+        self._servers = servers_of(server)
         options = dict(params.get("OPTIONS") or {})
-        self._serializer = _serializer(options.pop("serializer", "pickle"))
+        self._serializer = serializer_of(options.pop("serializer", "pickle"))
         self._ignores = bool(options.pop("ignore_failures", False))
-        unknown = sorted(set(options) - {*_TIMES, "distribution", "MAX_ENTRIES", "CULL_FREQUENCY"})
+        unknown = sorted(set(options) - {*_SETTINGS, "distribution", "MAX_ENTRIES", "CULL_FREQUENCY"})
         if unknown:
             raise ImproperlyConfigured(f"OMcacheCache has no options {', '.join(unknown)}")
         self._options = options
@@ -184,13 +160,17 @@ class OMcacheCache(BaseCache):
             return value, _TEXT
         if kind is int:
             return str(value), _INT
-        return self._serializer.dumps(value), _PICKLE if self._serializer is _Pickle else _OTHER
+        return self._serializer.dumps(value), _PICKLE if self._serializer is Pickle else _OTHER
+
+    def _is_readable(self, flags: int) -> bool:
+        """Whether a value is stored in a form that is to be read."""
+        return flags & ~_ZLIB in (_BYTES, _TEXT, _INT, _BOOL, _PICKLE if self._serializer is Pickle else _OTHER)
 
     def _loaded(self, data: bytes, flags: int) -> Any:
         """The value, or `_MISS` where it is stored in a form that is not to be read."""
-        kind = flags & ~_ZLIB
-        if kind not in (_BYTES, _TEXT, _INT, _BOOL, _PICKLE if self._serializer is _Pickle else _OTHER):
+        if not self._is_readable(flags):
             return _MISS
+        kind = flags & ~_ZLIB
         if flags & _ZLIB:
             data = zlib.decompress(data)
         if kind == _BYTES:
@@ -202,16 +182,28 @@ class OMcacheCache(BaseCache):
         return self._serializer.loads(data)
 
     def add(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: Optional[int] = None) -> bool:
-        """Store a value where there is none; True where that was done."""
+        """Store a value where `get` finds none; True where that was done."""
         key = self._key(key, version)
         data, flags = self._stored(value)
+        expiration = self.get_backend_timeout(timeout)
         with self._failures():
             try:
-                self._client.add(key, data, self.get_backend_timeout(timeout), flags)
+                self._client.add(key, data, expiration, flags)
             except KeyExistsError:
-                return False
+                return self._replace_unreadable(key, data, expiration, flags)
             return True
         return False
+
+    def _replace_unreadable(self, key: str, data: bytes | str, expiration: int, flags: int) -> bool:
+        """Store a value in the place of one that is not to be read, unless another program is first."""
+        try:
+            _, found, cas = self._client.get(key, flags=True, cas=True)
+            if self._is_readable(found):
+                return False
+            self._client.set(key, data, expiration, flags, cas)
+        except (KeyExistsError, NotFoundError):
+            return False
+        return True
 
     def get(self, key: Any, default: Any = None, version: Optional[int] = None) -> Any:
         """The value of a key, or the default."""
@@ -230,8 +222,9 @@ class OMcacheCache(BaseCache):
         return None
 
     def has_key(self, key: Any, version: Optional[int] = None) -> bool:
-        """Whether there is a value."""
-        return self._raw(self._key(key, version)) is not None
+        """Whether `get` finds a value."""
+        found = self._raw(self._key(key, version))
+        return found is not None and self._is_readable(found[1])
 
     def set(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: Optional[int] = None) -> None:
         """Store a value. One that is too large for the servers leaves none: `omcache.TooLargeValueError`."""
@@ -371,29 +364,3 @@ class OMcacheCache(BaseCache):
     def _warn(failed: Mapping[Any, Exception]) -> None:
         for key, error in failed.items():
             _log.warning("%s: %s", key, error)
-
-
-def _servers_of(location: Any) -> tuple[str, ...]:
-    """The addresses that `LOCATION` has. Raises `ImproperlyConfigured` where there is none."""
-    texts = re.split("[;,]", location) if isinstance(location, str) else location
-    if isinstance(texts, (list, tuple, set, frozenset)) and all(isinstance(text, str) for text in texts):
-        servers = tuple(text.strip() for text in texts if text.strip())
-        if servers:
-            return servers
-    raise ImproperlyConfigured(f"OMcacheCache's LOCATION {location!r} has no servers: host:port, or a list of them")
-
-
-def _serializer(name: Any) -> Any:
-    if name == "pickle":
-        return _Pickle
-    if name == "json":
-        return _Json
-    try:
-        serializer = import_string(name) if isinstance(name, str) else name
-    except ImportError as error:
-        raise ImproperlyConfigured(f"OMcacheCache's serializer: {error}") from error
-    if isinstance(serializer, type):
-        serializer = serializer()
-    if not all(callable(getattr(serializer, method, None)) for method in ("dumps", "loads")):
-        raise ImproperlyConfigured(f"OMcacheCache's serializer {name!r} has no dumps or no loads")
-    return serializer
