@@ -27,6 +27,8 @@ pub(crate) fn bytes_of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, P
     buffered(object)
 }
 
+/// The buffer is copied whole: reading it in place takes the buffer interface, which the stable ABI has from Python 3.11 on;
+/// and a `bytearray` could change, or move, while the interpreter is released.
 #[cold]
 fn buffered<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
     let view = PyMemoryView::from(object).map_err(|_| {

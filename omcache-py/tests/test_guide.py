@@ -19,6 +19,14 @@ def test_every_program_has_its_output() -> None:
     assert len(PROGRAMS) == GUIDE.read_text().count("```python") >= 10
 
 
+def test_every_program_is_typed(tmp_path: Path) -> None:
+    for number, (program, _) in enumerate(PROGRAMS):
+        (tmp_path / f"program_{number}.py").write_text(program)
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), "."]
+    checked = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
 @pytest.mark.parametrize(
     ("program", "output"), PROGRAMS, ids=[f"program-{number}" for number in range(len(PROGRAMS))]
 )

@@ -41,6 +41,8 @@ VALUES: list[Any] = [
 ]
 
 LONG: list[Any] = [b"long " * 2000, "long \N{SNOWMAN}" * 2000, ["long"] * 2000, 7**4000]
+# Neither python-memcached nor pymemcache compresses numbers.
+PACKED = [value for value in LONG if not isinstance(value, int)]
 
 
 def same(found: Any, value: Any) -> bool:
@@ -106,6 +108,29 @@ def test_what_does_not_shrink_or_is_short_is_not_compressed(ours: Any, raw: OMca
     ours.set("noise", zlib.compress(bytes(range(256))), min_compress_len=1)
     for key in ("short", "never", "level 0", "noise"):
         assert raw.get(key, flags=True)[1] == 0, key
+
+
+@pytest.mark.parametrize("value", PACKED, ids=lambda value: type(value).__name__)
+def test_python_memcached_and_ours_read_what_is_compressed(
+    ours: Any, server: Memcached, raw: OMcache, value: Any
+) -> None:
+    theirs = memcache.Client([server.address])
+    assert theirs.set("theirs", value, min_compress_len=100)
+    assert ours.set("ours", value, min_compress_len=100)
+    assert raw.get("theirs", flags=True)[1] & 8 and raw.get("ours", flags=True)[1] & 8
+    assert same(ours.get("theirs"), value) and same(theirs.get("ours"), value)
+
+
+@pytest.mark.parametrize("value", PACKED, ids=lambda value: type(value).__name__)
+def test_pymemcache_and_ours_read_what_is_compressed(
+    ours: Any, server: Memcached, raw: OMcache, value: Any
+) -> None:
+    theirs = pymemcache.Client(("127.0.0.1", server.port), serde=pymemcache.serde.compressed_serde)
+    assert theirs.set("theirs", value)
+    assert ours.set("ours", value, min_compress_len=100)
+    assert raw.get("theirs", flags=True)[1] & 8 and raw.get("ours", flags=True)[1] & 8
+    assert same(ours.get("theirs"), value) and same(theirs.get("ours"), value)
+    theirs.close()
 
 
 @pytest.mark.parametrize("value", VALUES, ids=repr)

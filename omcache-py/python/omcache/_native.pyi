@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterable, Mapping
+from os import PathLike
 from typing import Any, Final, Literal, TypeVar, overload
 
 from typing_extensions import Self, disjoint_base
@@ -52,6 +53,10 @@ class Client:
     def delete(self, key: BytesLike, timeout: int | None = None) -> None: ...
     def touch(self, key: BytesLike, expiration: int = 0, timeout: int | None = None) -> None: ...
     @overload
+    def get(  # type: ignore[overload-overlap]
+        self, key: BytesLike, flags: bool = False, cas: bool = False, *, timeout: Literal[0]
+    ) -> None: ...
+    @overload
     def get(
         self,
         key: BytesLike,
@@ -79,6 +84,10 @@ class Client:
     def get(
         self, key: BytesLike, flags: bool = False, cas: bool = False, timeout: int | None = None
     ) -> bytes | tuple[bytes, int] | tuple[bytes, int, int]: ...
+    @overload
+    def gat(  # type: ignore[overload-overlap]
+        self, key: BytesLike, expiration: int = 0, flags: bool = False, cas: bool = False, *, timeout: Literal[0]
+    ) -> None: ...
     @overload
     def gat(
         self,
@@ -127,6 +136,17 @@ class Client:
         cas: bool = False,
         timeout: int | None = None,
     ) -> bytes | tuple[bytes, int] | tuple[bytes, int, int]: ...
+    @overload
+    def increment(  # type: ignore[overload-overlap]
+        self,
+        key: BytesLike,
+        delta: int = 1,
+        initial: int | None = None,
+        expiration: int = 0,
+        *,
+        timeout: Literal[0],
+    ) -> None: ...
+    @overload
     def increment(
         self,
         key: BytesLike,
@@ -135,6 +155,17 @@ class Client:
         expiration: int = 0,
         timeout: int | None = None,
     ) -> int: ...
+    @overload
+    def decrement(  # type: ignore[overload-overlap]
+        self,
+        key: BytesLike,
+        delta: int = 1,
+        initial: int | None = None,
+        expiration: int = 0,
+        *,
+        timeout: Literal[0],
+    ) -> None: ...
+    @overload
     def decrement(
         self,
         key: BytesLike,
@@ -259,6 +290,11 @@ class Client:
     def stat(
         self, command: BytesLike = "", server_index: int = 0, timeout: int | None = None
     ) -> dict[bytes, bytes]: ...
+    @overload
+    def version(  # type: ignore[overload-overlap]
+        self, server_index: int = 0, *, timeout: Literal[0]
+    ) -> None: ...
+    @overload
     def version(self, server_index: int = 0, timeout: int | None = None) -> str: ...
     def flush_all(self, expiration: int = 0, server_index: int = 0, timeout: int | None = None) -> None: ...
     def server_index_for_key(self, key: BytesLike) -> int: ...
@@ -279,6 +315,14 @@ class Client:
     def dead_timeout(self) -> int: ...
     @dead_timeout.setter
     def dead_timeout(self, value: int) -> None: ...
+    @property
+    def send_buffer_max_size(self) -> int: ...
+    @send_buffer_max_size.setter
+    def send_buffer_max_size(self, value: int) -> None: ...
+    @property
+    def recv_buffer_max_size(self) -> int: ...
+    @recv_buffer_max_size.setter
+    def recv_buffer_max_size(self, value: int) -> None: ...
     @property
     def io_timeout(self) -> int: ...
     @io_timeout.setter
@@ -323,6 +367,14 @@ class Pipeline:
     @dead_timeout.setter
     def dead_timeout(self, value: int) -> None: ...
     @property
+    def send_buffer_max_size(self) -> int: ...
+    @send_buffer_max_size.setter
+    def send_buffer_max_size(self, value: int) -> None: ...
+    @property
+    def recv_buffer_max_size(self) -> int: ...
+    @recv_buffer_max_size.setter
+    def recv_buffer_max_size(self, value: int) -> None: ...
+    @property
     def buffering(self) -> bool: ...
     @buffering.setter
     def buffering(self, value: bool) -> None: ...
@@ -359,7 +411,7 @@ class Pipeline:
         cas: bool = False,
         errors: dict[Any, CommandError] | None = None,
         quiet: bool = False,
-    ) -> int | None: ...
+    ) -> int | dict[bytes, Any]: ...
     def _gat_multi(
         self,
         keys: Iterable[BytesLike],
@@ -368,11 +420,11 @@ class Pipeline:
         cas: bool = False,
         errors: dict[Any, CommandError] | None = None,
         quiet: bool = False,
-    ) -> int | None: ...
+    ) -> int | dict[bytes, Any]: ...
     def _set_multi(
         self, items: Mapping[Any, BytesLike], expiration: int = 0, flags: int = 0, quiet: bool = False
-    ) -> int | None: ...
-    def _delete_multi(self, keys: Iterable[BytesLike], quiet: bool = False) -> int | None: ...
+    ) -> int | dict[Any, CommandError]: ...
+    def _delete_multi(self, keys: Iterable[BytesLike], quiet: bool = False) -> int | dict[Any, CommandError]: ...
     def _noop(self, server_index: int, quiet: bool) -> int | None: ...
     def _stat(self, command: BytesLike, server_index: int, quiet: bool) -> int | None: ...
     def _version(self, server_index: int, quiet: bool) -> int | None: ...
@@ -405,7 +457,7 @@ class Server:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
-        path: str | None = None,
+        path: str | PathLike[str] | None = None,
         max_item_size: int = 1048576,
         version: str = "1.6.18",
     ) -> Self: ...
@@ -439,28 +491,58 @@ class PylibmcClient:
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Self: ...
     def _configure(self, rules: Mapping[str, Any]) -> None: ...
     def get(self, key: str | bytes, default: Any = None) -> Any: ...
-    def gets(self, key: str | bytes) -> tuple[Any, int | None]: ...
+    # The CAS is None where there is no value.
+    def gets(self, key: str | bytes) -> tuple[Any, int | Any]: ...
+    @overload
     def set(
         self, key: str | bytes, value: Any, time: int = 0, min_compress_len: int = 0, compress_level: int = -1
     ) -> bool: ...
+    @overload
+    def set(
+        self, key: str | bytes, *, val: Any, time: int = 0, min_compress_len: int = 0, compress_level: int = -1
+    ) -> bool: ...
+    @overload
     def add(
         self, key: str | bytes, value: Any, time: int = 0, min_compress_len: int = 0, compress_level: int = -1
     ) -> bool: ...
+    @overload
+    def add(
+        self, key: str | bytes, *, val: Any, time: int = 0, min_compress_len: int = 0, compress_level: int = -1
+    ) -> bool: ...
+    @overload
     def replace(
         self, key: str | bytes, value: Any, time: int = 0, min_compress_len: int = 0, compress_level: int = -1
     ) -> bool: ...
+    @overload
+    def replace(
+        self, key: str | bytes, *, val: Any, time: int = 0, min_compress_len: int = 0, compress_level: int = -1
+    ) -> bool: ...
+    @overload
     def append(
         self, key: str | bytes, value: Any, time: int = 0, min_compress_len: int = 0, compress_level: int = -1
     ) -> bool: ...
+    @overload
+    def append(
+        self, key: str | bytes, *, val: Any, time: int = 0, min_compress_len: int = 0, compress_level: int = -1
+    ) -> bool: ...
+    @overload
     def prepend(
         self, key: str | bytes, value: Any, time: int = 0, min_compress_len: int = 0, compress_level: int = -1
     ) -> bool: ...
+    @overload
+    def prepend(
+        self, key: str | bytes, *, val: Any, time: int = 0, min_compress_len: int = 0, compress_level: int = -1
+    ) -> bool: ...
+    @overload
     def cas(self, key: str | bytes, value: Any, cas: int, time: int = 0) -> bool: ...
+    @overload
+    def cas(self, key: str | bytes, *, val: Any, cas: int, time: int = 0) -> bool: ...
     def delete(self, key: str | bytes) -> bool: ...
     def touch(self, key: str | bytes, seconds: int) -> bool: ...
     def incr(self, key: str | bytes, delta: int = 1) -> int: ...
     def decr(self, key: str | bytes, delta: int = 1) -> int: ...
     def get_multi(self, keys: Iterable[_Key], key_prefix: str | bytes | None = None) -> dict[_Key, Any]: ...
+    @overload
     def set_multi(
         self,
         mapping: Mapping[_Key, Any],
@@ -469,9 +551,30 @@ class PylibmcClient:
         min_compress_len: int = 0,
         compress_level: int = -1,
     ) -> list[_Key]: ...
+    @overload
+    def set_multi(
+        self,
+        *,
+        keys: Mapping[_Key, Any],
+        time: int = 0,
+        key_prefix: str | bytes | None = None,
+        min_compress_len: int = 0,
+        compress_level: int = -1,
+    ) -> list[_Key]: ...
+    @overload
     def add_multi(
         self,
         mapping: Mapping[_Key, Any],
+        time: int = 0,
+        key_prefix: str | bytes | None = None,
+        min_compress_len: int = 0,
+        compress_level: int = -1,
+    ) -> list[_Key]: ...
+    @overload
+    def add_multi(
+        self,
+        *,
+        keys: Mapping[_Key, Any],
         time: int = 0,
         key_prefix: str | bytes | None = None,
         min_compress_len: int = 0,

@@ -1,23 +1,16 @@
 from collections.abc import Iterable, Mapping
-from types import TracebackType
 from typing import Any, Literal, TypeVar, overload
 
-from typing_extensions import Self
-
-from ._client import ServerList
+from ._calls import Calls
 from ._constants import OMcacheValue, ServerInfo
 from ._exceptions import CommandError
-from ._native import Pipeline
-from ._types import BytesLike, Logger
+from ._types import BytesLike
 
 __all__ = ["Client"]
 
 _K = TypeVar("_K", bound=BytesLike)
 
-class Client(Pipeline):
-    io_timeout: int
-    def __init__(self, server_list: ServerList, log: Logger | None = None) -> None: ...
-    def set_servers(self, server_list: ServerList) -> None: ...
+class Client(Calls):
     def servers(self) -> list[ServerInfo]: ...
     async def set(
         self,
@@ -276,13 +269,3 @@ class Client(Pipeline):
         server_index: int | None = None,
         timeout: int | None = None,
     ) -> list[OMcacheValue]: ...
-    async def flush(self, timeout: int | None = -1) -> None: ...
-    def disconnect(self) -> None: ...
-    def free(self) -> None: ...
-    async def __aenter__(self) -> Self: ...
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
