@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 use crate::process;
 use crate::python::{self, Environment};
@@ -12,6 +12,11 @@ use crate::workspace::Workspace;
 
 /// The version of pylibmc whose interface `omcache_pylibmc` has.
 const VERSION: &str = "1.6.3";
+
+/// How many of them there are: 41 tests, and the examples in 5 docstrings (of the package, of `translate_server_spec`, of
+/// the two pools, and of `make_test_client`). pylibmc itself has as many where its own modules are asked, with
+/// `pytest --doctest-modules --doctest-glob='*.txt' src tests`.
+const COUNT: usize = 46;
 
 /// What pylibmc's source distribution is built with, as pip does to learn its name.
 const BUILDS: &[&str] = &["setuptools", "wheel"];
@@ -38,7 +43,21 @@ pub(crate) fn run(workspace: &Workspace, environment: &Environment) -> Result<()
         }
     };
     command.current_dir(source).env("PYTHONPATH", plugin);
-    process::run(command.args(["-m", "pytest", "-p", "omcache_as_pylibmc", "src", "tests"]))
+    command.args(["-m", "pytest", "-p", "omcache_as_pylibmc", "src", "tests"]);
+    let mut passed = None;
+    process::run_reading(&mut command, |line| passed = passed_in(line).or(passed))?;
+    match passed {
+        Some(COUNT) => Ok(()),
+        Some(other) => bail!("{other} of pylibmc's own {COUNT} tests ran and passed"),
+        None => bail!("pytest does not tell that pylibmc's own tests passed, and nothing else"),
+    }
+}
+
+/// How many tests passed, of pytest's last line; none where that is of anything else too, such as skipped ones.
+fn passed_in(line: &str) -> Option<usize> {
+    let told = line.trim_matches(['=', ' ']);
+    let (count, rest) = told.split_once(" passed in ")?;
+    rest.ends_with('s').then(|| count.parse().ok()).flatten()
 }
 
 fn is_allowed(words: &[&str]) -> bool {
@@ -67,4 +86,17 @@ fn download(workspace: &Workspace, folder: &Path) -> Result<()> {
     let mut extract = environment.command("python");
     extract.current_dir(folder).args(["-m", "tarfile", "-e"]);
     process::run(extract.arg(format!("pylibmc-{VERSION}.tar.gz")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_passed_alone_is_counted() {
+        assert_eq!(passed_in("============================== 46 passed in 4.70s ====="), Some(46));
+        for line in ["== 45 passed, 1 skipped in 4.70s ==", "== 1 failed, 45 passed in 1s ==", "passed", ""] {
+            assert_eq!(passed_in(line), None, "{line}");
+        }
+    }
 }
