@@ -6,6 +6,7 @@ mod code;
 mod front;
 mod key;
 mod multi;
+mod replicas;
 mod rules;
 mod session;
 mod single;

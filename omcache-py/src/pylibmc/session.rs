@@ -20,12 +20,12 @@ const STRIDE: usize = 512;
 
 /// A driver, and the rules that it was told.
 pub(super) struct Session {
-    driver: Driver,
+    pub(super) driver: Driver,
     failover: bool,
     down: Code,
     /// Bytes of the key that have no part in the choice of a server.
-    unrouted: usize,
-    replicas: usize,
+    pub(super) unrouted: usize,
+    pub(super) replicas: usize,
     /// Operations that nobody waits for, since the sockets were last looked at for their sake.
     left: usize,
     /// Whether the sockets are to be looked at before anything else is submitted.
@@ -108,7 +108,7 @@ impl Session {
 
     /// Begins an operation.
     #[inline]
-    fn begin(&mut self) -> (Instant, Batch) {
+    pub(super) fn begin(&mut self) -> (Instant, Batch) {
         self.driver.check_fork();
         let mut now = self.driver.now();
         self.driver.handle_time(now);
@@ -164,41 +164,6 @@ impl Session {
         self.finish(now, batch)
     }
 
-    /// Reads again, from the servers behind their own, what could not be read from those.
-    ///
-    /// # Errors
-    /// What a signal's handler raised.
-    #[cold]
-    pub(super) fn read_replicas<'r>(
-        &mut self,
-        batch: &mut Batch,
-        request: impl Fn(u32) -> Option<Request<'r>>,
-    ) -> PyResult<()> {
-        let is_lost = |code| code != Code::SUCCESS && code != Code::NOT_FOUND;
-        for behind in 1..=self.replicas {
-            let lost: Vec<u32> =
-                batch.replies.iter().filter(|reply| is_lost(reply.code)).map(|reply| reply.place).collect();
-            if lost.is_empty() {
-                return Ok(());
-            }
-            batch.replies.retain(|reply| !is_lost(reply.code));
-            let (mut now, mut again) = self.begin();
-            for place in lost {
-                let Some(request) = request(place) else { continue };
-                let key = request.key().map_or(&[][..], |key| key.as_bytes());
-                let routed = key.get(self.unrouted..).unwrap_or(key);
-                let Some(server) = self.driver.cluster.continuum().server(routed) else { continue };
-                let target = Target::Server((server + behind) % self.servers());
-                self.submit_to(&mut now, &mut again, place, target, &request)?;
-            }
-            let again = self.finish(now, again)?;
-            for reply in &again.replies {
-                batch.adopt(&again, reply);
-            }
-        }
-        Ok(())
-    }
-
     /// Hands over requests that nobody waits for, and does not wait.
     ///
     /// # Errors
@@ -244,32 +209,8 @@ impl Session {
         Ok(())
     }
 
-    #[cold]
-    fn submit_replicas(
-        &mut self,
-        now: &mut Instant,
-        batch: &mut Batch,
-        request: &Request<'_>,
-    ) -> PyResult<()> {
-        let mut copy = *request;
-        match &mut copy {
-            Request::Store { quiet, cas: 0, .. } | Request::Delete { quiet, .. } => *quiet = true,
-            _ => return Ok(()),
-        }
-        let Some(key) = request.key() else { return Ok(()) };
-        let routed = key.as_bytes().get(self.unrouted..).unwrap_or(key.as_bytes());
-        let Some(server) = self.driver.cluster.continuum().server(routed) else { return Ok(()) };
-        let awaited = !std::mem::replace(&mut batch.unawaited, true);
-        for behind in 1..=self.replicas {
-            let target = Target::Server((server + behind) % self.servers());
-            self.submit_to(now, batch, NOBODY, target, &copy)?;
-        }
-        batch.unawaited = !awaited;
-        Ok(())
-    }
-
     #[inline]
-    fn submit_to(
+    pub(super) fn submit_to(
         &mut self,
         now: &mut Instant,
         batch: &mut Batch,
@@ -328,7 +269,7 @@ impl Session {
 
     /// Waits until every request has ended.
     #[inline]
-    fn finish(&mut self, mut now: Instant, mut batch: Batch) -> PyResult<Batch> {
+    pub(super) fn finish(&mut self, mut now: Instant, mut batch: Batch) -> PyResult<Batch> {
         self.driver.cluster.settle_quiet();
         while batch.outstanding > 0 {
             now = self.wait(now, &mut batch)?;
