@@ -14,11 +14,13 @@ import time
 import traceback
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import until
+from memcached_process import Memcached
 
 import omcache
 import omcache.aio
@@ -121,6 +123,39 @@ def test_a_fork_while_other_threads_wait(omcache_server: Server, threads: int) -
         for thread in waiting:
             thread.join(20)
         assert len(raised) == threads
+
+
+def sockets() -> set[str]:
+    """The sockets that this process has open, by names that are the same in both processes."""
+    links = set()
+    for number in os.listdir("/proc/self/fd"):
+        with suppress(OSError):
+            links.add(os.readlink(f"/proc/self/fd/{number}"))
+    return {link for link in links if link.startswith("socket:")}
+
+
+def test_the_child_closes_the_parents_connections(start_memcached: Callable[..., Memcached]) -> None:
+    server = start_memcached()
+    before = sockets()
+    with OMcache(server.address) as cache:
+        cache.set("key", "value")
+        connections = sockets() - before
+        assert len(connections) == 1
+        server.pause()
+        waiting = threading.Thread(target=lambda: cache.get("key", timeout=20_000))
+        waiting.start()
+        # By then the thread waits without the core.
+        time.sleep(0.2)
+
+        def work() -> None:
+            with pytest.raises(omcache.CommandError):
+                cache.get("key", timeout=50)
+            assert not connections & sockets()
+
+        assert in_child(work) == 0
+        server.resume()
+        waiting.join(20)
+        assert cache.get("key") == b"value" and connections <= sockets()
 
 
 def test_many_forks_among_busy_threads(cache: OMcache) -> None:

@@ -2,6 +2,7 @@
 
 mod batches;
 mod configuration;
+mod forked;
 mod keys;
 mod servers;
 
@@ -98,23 +99,6 @@ impl Client {
             self.begin_anew(py, forks)?;
         }
         Ok(Arc::clone(&self.shared.read().unwrap_or_else(PoisonError::into_inner)))
-    }
-
-    /// Leaves the parent's core alone: another thread may have held it when the process was forked.
-    #[cold]
-    fn begin_anew(&self, py: Python<'_>, forks: u64) -> PyResult<()> {
-        let settings = self.settings().clone();
-        let core = Core::new(&settings).map_err(|error| errors::usage(py, error.to_string()))?;
-        let mut shared = self.shared.write().unwrap_or_else(PoisonError::into_inner);
-        let old = std::mem::replace(&mut *shared, Arc::new(Shared::new(core)));
-        let is_free = old.try_hold().is_some();
-        if !is_free {
-            // It never will be: the thread that held it is not in this process.
-            std::mem::forget(old);
-        }
-        self.log.forget();
-        self.forks.store(forks, Ordering::Relaxed);
-        Ok(())
     }
 
     /// The timeout of a call. While buffering, one that has nothing to return does not wait unless it is told to.

@@ -129,7 +129,13 @@ impl Pipeline {
         };
         self.log.forget();
         self.forks.store(forks, Ordering::Relaxed);
-        let is_free = old.core.try_lock().is_ok();
+        let is_free = match old.core.try_lock() {
+            Ok(mut core) => {
+                core.driver.check_fork();
+                true
+            }
+            Err(_) => false,
+        };
         if is_free {
             // What is dropped may run code of the program's: nothing is locked then.
             drop(old);
