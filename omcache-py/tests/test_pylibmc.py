@@ -13,10 +13,13 @@ from typing import Any
 
 import pylibmc
 import pytest
+from conftest import until
 from memcached_process import Memcached
 
+import omcache
 import omcache_pylibmc
 from omcache import OMcache
+from omcache.testing import Server
 from omcache_pylibmc import Client
 
 
@@ -290,3 +293,17 @@ def test_without_waiting(mc: Any) -> None:
 def test_build_info() -> None:
     assert "OMcache" in omcache_pylibmc.build_info()
     assert omcache_pylibmc.libmemcached_version == "1.1.4" and omcache_pylibmc.support_compression
+
+
+def test_what_is_not_waited_for_goes_on_while_the_socket_is_full(omcache_server: Server) -> None:
+    mc: Any = omcache_pylibmc.Client([omcache_server.address], binary=True, behaviors={"_noreply": True})
+    for number in range(12):
+        assert mc.set(f"key{number}", bytes(900_000))
+
+    def all_arrive() -> bool:
+        mc.set("small", b"x")
+        return all(omcache_server.get(f"key{number}") is not None for number in range(12))
+
+    until(all_arrive, "what the socket did not take at once goes out with what follows")
+    # The server was not taken for dead meanwhile.
+    assert omcache_server.accepted == 1
