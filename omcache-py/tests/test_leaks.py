@@ -8,11 +8,13 @@ import itertools
 import os
 import resource
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import pytest
+from conftest import until
 
 import omcache
 import omcache_pylibmc
@@ -48,7 +50,25 @@ def grows(work: Callable[[], object], times: int, warm: int) -> int:
     return grown
 
 
+def share(cache: OMcache) -> None:
+    """Have threads wait side by side: for the first that do, or a wait that takes long, a client opens two descriptors."""
+    cache.noop()
+    before, _ = opened()
+
+    def both() -> bool:
+        threads = [threading.Thread(target=lambda: [cache.noop() for _ in range(20)]) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return opened()[0] >= before + 2
+
+    until(both, "two threads wait at the same time")
+
+
 def test_a_million_operations(cache: OMcache) -> None:
+    cache.noop(1)
+    share(cache)
     items = {f"key{n}": bytes(n) for n in range(1000)}
     count = 0
 
@@ -98,6 +118,9 @@ def test_memory_is_flat(addresses: list[str], select: Any) -> None:
         select = module.select
     items = {f"key{n}": bytes(500) for n in range(50)}
     with OMcache(addresses, select=select) as cache:
+        if select is None:
+            cache.noop(1)
+            share(cache)
         assert grows(operations(cache, items), 2000, 300) < TOLERANCE
 
 
