@@ -2,17 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panics")]
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use omcache_conn::{Action, Cluster, Config, Event, Health, Instant, Server, ServerChange, Target};
+use omcache_conn::{Action, Cluster, Config, Instant, Server, Target};
 use omcache_proto::Request;
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::*;
-use crate::driver::Driver;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -145,6 +144,12 @@ fn the_thread_blocks_all_signals_and_the_callers_are_as_they_were() {
 #[cfg(feature = "testing")]
 #[test]
 fn the_addresses_of_a_name_are_tried_in_turn() {
+    use std::net::TcpListener;
+
+    use omcache_conn::{Event, Health, ServerChange};
+
+    use crate::driver::Driver;
+
     let server = crate::testing::Server::start().unwrap();
     let port = server.address().rsplit(':').next().unwrap().parse().unwrap();
     // Nobody listens there any more.
