@@ -187,12 +187,18 @@ fn single_commands_wait_for_room_as_well() {
     block_on(async {
         let client = Client::builder().server(server.address()).unwrap().send_limit(30_000).build().unwrap();
         let client = AsyncClient::new(client);
-        let tasks: Vec<_> = (0..200)
+        assert!(client.get("absent").await.unwrap().is_none());
+        // More than the sockets take while nothing is read.
+        server.pause();
+        let tasks: Vec<_> = (0..1500)
             .map(|n| {
                 let (client, value) = (client.clone(), value.clone());
                 tokio::spawn(async move { client.set(&format!("key:{n}"), &value, Expiration::NEVER).await })
             })
             .collect();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(tasks.iter().all(|task| !task.is_finished()), "none is refused");
+        server.resume();
         for task in tasks {
             assert!(task.await.unwrap().unwrap().is_stored());
         }
