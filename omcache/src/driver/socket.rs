@@ -36,8 +36,8 @@ pub(crate) struct Socket {
     /// Shared with a runtime that waits for it, which so can't be left with a number that another file has by now.
     pub(crate) descriptor: Arc<OwnedFd>,
     pub(crate) connected: bool,
-    /// When it was last written to.
-    last_sent: Option<Instant>,
+    /// When it was last written to; never, where that is still to come.
+    last_sent: Instant,
 }
 
 impl Socket {
@@ -71,7 +71,7 @@ impl Socket {
         };
         let connected = begun == Connecting::Done;
         let descriptor = Arc::new(descriptor);
-        Ok((Self { descriptor, connected, last_sent: None }, begun))
+        Ok((Self { descriptor, connected, last_sent: Instant::FAR_FUTURE }, begun))
     }
 
     /// Asks how a connect ended, once the socket is writable.
@@ -84,13 +84,13 @@ impl Socket {
     /// Whether it was written to, but not for so long.
     #[inline]
     pub(crate) fn rests(&self, now: Instant, rest: Duration) -> bool {
-        self.last_sent.is_some_and(|last| last + rest < now)
+        self.last_sent + rest < now
     }
 
     /// Begins a rest anew.
     #[inline]
     pub(crate) fn touch(&mut self, now: Instant) {
-        self.last_sent = Some(now);
+        self.last_sent = now;
     }
 
     #[inline(always)]
