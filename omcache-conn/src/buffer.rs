@@ -14,7 +14,7 @@ pub(crate) use outgoing::Outgoing;
 const MIN_SPACE: usize = 16 * 1024;
 /// A fresh receive chunk, in bytes.
 pub(crate) const CHUNK: usize = 64 * 1024;
-/// Bytes that are zeroed at a time.
+/// Bytes that are zeroed at a time: one long fill counts an instruction for each byte.
 const FILL: usize = 1024;
 /// A larger buffer is not kept when a connection gives it back.
 const MAX_KEPT: usize = 1024 * 1024;
@@ -61,7 +61,6 @@ impl Pool {
             chunk.clear();
             chunk.reserve(CHUNK);
             while chunk.len() < CHUNK {
-                // In steps, as one long fill counts an instruction for each byte.
                 chunk.resize(chunk.len() + FILL, 0);
             }
         }

@@ -95,6 +95,14 @@ impl InFlight {
         }
     }
 
+    /// Makes room for so many more at once.
+    pub(crate) fn expect(&mut self, count: usize, pool: &mut Pool) {
+        if self.entries.capacity() - self.entries.len() < count {
+            self.make_room(pool);
+            self.entries.reserve(count);
+        }
+    }
+
     /// Takes memory that another list had, or forgets those that had their outcome, where they are many; else the list is
     /// to grow.
     #[cold]

@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 
-use super::Pool;
+use super::{FILL, Pool};
 
 /// A buffer that is no larger stays with its connection, in bytes.
 const OWN: usize = 512;
@@ -31,6 +31,13 @@ impl Outgoing {
         self.buffer.get_mut(begin..self.end).unwrap_or_default()
     }
 
+    /// Makes room for `len` bytes at once.
+    pub(crate) fn expect(&mut self, len: usize, pool: &mut Pool) {
+        if self.buffer.len() - self.end < len {
+            self.make_room(len, pool);
+        }
+    }
+
     pub(crate) fn extend(&mut self, bytes: &[u8], pool: &mut Pool) {
         self.append(bytes.len(), pool).copy_from_slice(bytes);
     }
@@ -55,7 +62,9 @@ impl Outgoing {
         if needed > self.buffer.len() {
             let grown = needed.max(2 * self.buffer.len()).max(FRESH);
             self.buffer.reserve_exact(grown - self.buffer.len());
-            self.buffer.resize(grown, 0);
+            while self.buffer.len() < grown {
+                self.buffer.resize((self.buffer.len() + FILL).min(grown), 0);
+            }
         }
     }
 

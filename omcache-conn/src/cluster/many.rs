@@ -8,6 +8,9 @@ use super::{Cluster, Target};
 use crate::error::SubmitError;
 use crate::in_flight::Origin;
 
+/// More requests than this are worth to be expected.
+const SOME: u32 = 256;
+
 /// Ends a chain.
 const NONE: u32 = u32::MAX;
 
@@ -22,18 +25,19 @@ pub(super) struct Chains {
     servers: Vec<u32>,
 }
 
-/// A server's first key and its last one.
+/// A server's first key and its last one, and how many there are.
 #[derive(Clone, Copy, Debug)]
 struct Ends {
     first: u32,
     last: u32,
+    count: u32,
 }
 
 impl Chains {
     fn begin(&mut self, count: usize, servers: usize) {
         self.next.clear();
         self.next.resize(count, NONE);
-        self.ends.resize(servers, Ends { first: NONE, last: NONE });
+        self.ends.resize(servers, Ends { first: NONE, last: NONE, count: 0 });
     }
 
     #[inline(always)]
@@ -47,12 +51,13 @@ impl Chains {
             *next = at;
         }
         ends.last = at;
+        ends.count += 1;
     }
 
-    fn take_server(&mut self) -> Option<(usize, u32)> {
+    fn take_server(&mut self) -> Option<(usize, Ends)> {
         let server = self.servers.pop()? as usize;
-        let ends = self.ends.get_mut(server)?;
-        Some((server, std::mem::replace(&mut ends.first, NONE)))
+        let none = Ends { first: NONE, last: NONE, count: 0 };
+        Some((server, std::mem::replace(self.ends.get_mut(server)?, none)))
     }
 }
 
@@ -95,9 +100,9 @@ impl Cluster {
                 each(Submitted { at, server: 0, result: Err(SubmitError::NoServers { total: 0 }) });
             }
         }
-        while let Some((server, first)) = chains.take_server() {
+        while let Some((server, ends)) = chains.take_server() {
             if is_valid.get() {
-                self.submit_chain(server, first, &chains.next, &request, &mut each);
+                self.submit_chain(server, ends, &chains.next, &request, &mut each);
             }
         }
         self.chains = chains;
@@ -109,7 +114,7 @@ impl Cluster {
     fn submit_chain<'r>(
         &mut self,
         server: usize,
-        first: u32,
+        ends: Ends,
         next: &[u32],
         request: &impl Fn(usize) -> Option<Request<'r>>,
         each: &mut impl FnMut(Submitted),
@@ -117,7 +122,7 @@ impl Cluster {
         let Self { connections, shared, order, .. } = self;
         let slot = order.get(server).copied();
         let connection = slot.and_then(|slot| connections.get_mut(slot.index())?.as_mut());
-        let mut at = first as usize;
+        let mut at = ends.first as usize;
         let (Some(connection), Some(slot)) = (connection.filter(|connection| !connection.down), slot) else {
             while at < next.len() {
                 let request = request(at).ok_or(SubmitError::NoKey);
@@ -128,6 +133,9 @@ impl Cluster {
             }
             return;
         };
+        if ends.count > SOME {
+            connection.expect(ends.count as usize, request(at).as_ref(), shared);
+        }
         let (mut accepted, mut full) = (false, None);
         while at < next.len() {
             let result = match (request(at), &full) {
