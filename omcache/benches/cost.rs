@@ -79,7 +79,9 @@ fn work(role: &str) {
     let mut parts = role.split(';');
     let mut next = || parts.next().expect("a part of the role");
     let (workload, operations, list) = (next(), next().parse::<usize>().expect("a number"), next());
-    let mut client = Client::connect_to(list).expect("a client");
+    // No time limit, as the C programs have none that are compared with this.
+    let client = Client::builder().servers(list).expect("servers").timeout(None);
+    let mut client = client.build().expect("a client");
     let keys: Vec<_> = (0..KEYS).map(|n| format!("key_{n:012}")).collect();
     let items: Vec<_> = keys.iter().map(|key| Item::new(key, &VALUE)).collect();
     for stored in client.set_multi(&items) {

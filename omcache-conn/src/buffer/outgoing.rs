@@ -32,7 +32,7 @@ impl Outgoing {
     }
 
     /// Makes room for `len` bytes at once.
-    pub(crate) fn expect(&mut self, len: usize, pool: &mut Pool) {
+    pub(crate) fn reserve(&mut self, len: usize, pool: &mut Pool) {
         if self.buffer.len() - self.end < len {
             self.make_room(len, pool);
         }

@@ -134,7 +134,7 @@ impl Cluster {
             return;
         };
         if ends.count > SOME {
-            connection.expect(ends.count as usize, request(at).as_ref(), shared);
+            connection.reserve(ends.count as usize, request(at).as_ref(), shared);
         }
         let (mut accepted, mut full) = (false, None);
         while at < next.len() {

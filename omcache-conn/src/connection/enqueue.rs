@@ -58,11 +58,11 @@ impl Connection {
     /// Makes room for so many requests of the first one's length, as far as they may wait: many would grow the buffers again
     /// and again.
     #[cold]
-    pub(crate) fn expect(&mut self, count: usize, first: Option<&Request<'_>>, shared: &mut Shared) {
+    pub(crate) fn reserve(&mut self, count: usize, first: Option<&Request<'_>>, shared: &mut Shared) {
         let len = first.map_or(0, Packet::len).saturating_mul(count);
         let room = shared.config.send_limit.saturating_sub(self.outgoing.len());
-        self.outgoing.expect(len.min(room), &mut shared.pool);
-        self.in_flight.expect(count, &mut shared.pool);
+        self.outgoing.reserve(len.min(room), &mut shared.pool);
+        self.in_flight.reserve(count, &mut shared.pool);
     }
 
     /// Queues a request, where there is room for it; its opaque.
