@@ -257,11 +257,9 @@ impl Handle {
             // SAFETY: the program gave room for `capacity` values.
             unsafe { op.values.add(op.stored).write(value) };
             op.stored += 1;
-        } else if op.capacity > 0 || op.values.is_null() {
+        } else if op.capacity > 0 && self.log.wants(Level::Info) {
             let text = format_args!("values: no space to store response, {} are stored", op.stored);
-            if self.log.wants(Level::Info) && op.capacity > 0 {
-                self.log_line(Level::Info, text);
-            }
+            self.log_line(Level::Info, text);
         }
     }
 

@@ -18,9 +18,15 @@ pub(crate) struct LastFailure {
     code: c_int,
     told: c_int,
     text: CString,
-    /// Whether the text is of the call at work, or the last one.
+    pub(crate) telling: Telling,
+}
+
+/// What the call at work has told of failures.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Telling {
+    /// Whether the text is of it, or of the last call.
     fresh: bool,
-    /// The code of what the call at work has logged.
+    /// The code of what it has logged.
     logged: c_int,
 }
 
@@ -85,14 +91,14 @@ impl Handle {
     pub(crate) fn note_error(&mut self, code: c_int, error: &dyn std::fmt::Display) {
         self.note_text(code, error);
         let level = match code {
-            _ if code == self.failure.logged => Level::Debug,
+            _ if code == self.failure.telling.logged => Level::Debug,
             ret::NO_SERVERS => Level::Error,
             ret::BUFFER_FULL => Level::Warning,
             ret::INVALID => Level::Notice,
             _ => Level::Debug,
         };
         if self.log.wants(level) {
-            self.failure.logged = code;
+            self.failure.telling.logged = code;
             let text = self.failure.text.to_string_lossy().into_owned();
             self.log_line(level, format_args!("{text}"));
         }
@@ -102,7 +108,7 @@ impl Handle {
     #[cold]
     pub(crate) fn note_text(&mut self, code: c_int, error: &dyn std::fmt::Display) {
         let text = format!("{}: {error}", ret::text(code).to_string_lossy());
-        (self.failure.code, self.failure.told, self.failure.fresh) = (code, code, true);
+        (self.failure.code, self.failure.told, self.failure.telling.fresh) = (code, code, true);
         self.failure.text = CString::new(text.replace('\0', " ")).unwrap_or_default();
     }
 
@@ -110,19 +116,23 @@ impl Handle {
     #[inline]
     pub(crate) fn note_code(&mut self, code: c_int) {
         self.failure.code = code;
-        if !self.failure.fresh {
+        if !self.failure.telling.fresh {
             self.failure.told = ret::OK;
         }
     }
 
     /// Begins a call of which nothing is told so far.
     pub(crate) fn tell_anew(&mut self) {
-        (self.failure.fresh, self.failure.logged) = (false, ret::OK);
+        self.failure.telling = Telling::default();
     }
 
-    /// Ends a call: what it logged may be logged again.
-    pub(crate) fn log_anew(&mut self) {
-        self.failure.logged = ret::OK;
+    /// Ends a call: what it logged may be logged again. Where it was nested in another, that goes on with what it told.
+    pub(crate) fn go_on_telling(&mut self, outer: Telling, nested: bool) {
+        let fresh = self.failure.telling.fresh;
+        self.failure.telling = match nested {
+            true => Telling { fresh: outer.fresh || fresh, ..outer },
+            false => Telling { fresh, logged: ret::OK },
+        };
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::ffi::CString;
 
+use crate::failure::Telling;
 use crate::handle::Handle;
 
 /// A call at work.
@@ -13,6 +14,8 @@ pub(crate) struct Frame {
     pub(crate) line: Option<CString>,
     /// What is kept for it while a callback of it calls; set by the first such call.
     kept: Option<Mark>,
+    /// What the call that it is nested in has told of failures.
+    pub(crate) outer: Telling,
 }
 
 /// Where that ends which is kept for the calls at work.
@@ -24,7 +27,7 @@ struct Mark {
 
 impl Frame {
     pub(crate) fn at(address: usize) -> Self {
-        Self { address, line: None, kept: None }
+        Self { address, line: None, kept: None, outer: Telling::default() }
     }
 }
 
@@ -38,18 +41,19 @@ impl Handle {
         match depth {
             0 if releases => self.release(),
             0 => {}
-            _ => self.release_nested(),
+            _ => self.release_nested(releases),
         }
-        self.frames.push(Frame::at(address));
+        self.frames.push(Frame { outer: self.failure.telling, ..Frame::at(address) });
         depth
     }
 
     /// Lets go of what the last call from the same callback returned. One that was left by longjmp is taken for one at work
     /// as long as calls come from further down the stack, so they must not leave anything behind.
     #[cold]
-    fn release_nested(&mut self) {
+    fn release_nested(&mut self, releases: bool) {
         let Some(frame) = self.frames.last_mut() else { return };
         match frame.kept {
+            Some(_) if !releases => {}
             Some(kept) => {
                 self.driver.cluster.release_received_after(kept.received);
                 self.delivered.truncate(kept.delivered);
@@ -74,7 +78,10 @@ impl Handle {
     }
 
     pub(crate) fn leave(&mut self, address: usize) {
-        self.frames.retain(|frame| frame.address != address);
+        if let Some(at) = self.frames.iter().rposition(|frame| frame.address == address) {
+            let frame = self.frames.remove(at);
+            self.go_on_telling(frame.outer, at > 0);
+        }
     }
 
     /// Lets go of what was received since the call began: only callbacks were shown it.

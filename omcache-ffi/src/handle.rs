@@ -105,11 +105,10 @@ impl Handle {
                     })
                 }
                 Phase::End => {
-                    self.leave(op.frame);
-                    self.log_anew();
                     if !op.idle && !matches!(op.result, ret::OK | ret::BUFFERED) {
                         self.note_code(op.result);
                     }
+                    self.leave(op.frame);
                     return Turn::Done(op.result);
                 }
             };

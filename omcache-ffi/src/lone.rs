@@ -142,7 +142,6 @@ impl Handle {
 
     /// Takes over a request that is submitted already: the call goes on as if it had submitted it.
     pub(crate) fn adopt(&mut self, op: &mut Op) {
-        self.driver.cluster.settle_quiet();
         self.frames.push(Frame::at(op.frame));
         self.tell_anew();
         self.active.push(Active::new(op.first, op.request_count, 0));

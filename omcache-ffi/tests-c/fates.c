@@ -47,6 +47,28 @@ static int get_all(omcache_t *mc, batch_t *batch, int gat, int timeout)
                              &batch->valc, timeout);
 }
 
+/* Requests that are awaited stay so where a call with a bad key is refused. */
+START_TEST(refused_beside_awaited)
+{
+    server_t server = server_start();
+    omcache_t *mc = handle_of(&server, 1);
+    static batch_t batch;
+    ck_rc(OMCACHE_OK, omcache_set(mc, B("k1"), B("v"), 0, 0, 0, -1));
+    ck_rc(OMCACHE_BUFFERED, get_all(mc, &batch, 0, 0));
+    static const unsigned char long_key[251];
+    const unsigned char *bad[] = {(const unsigned char *)"a", long_key};
+    size_t lens[] = {1, 251}, reqc = 2, valc = 2;
+    omcache_req_t reqs[2];
+    omcache_value_t values[2];
+    ck_rc(OMCACHE_INVALID, omcache_get_multi(mc, bad, lens, 2, reqs, &reqc, values, &valc, -1));
+    batch.valc = KEYS;
+    ck_rc(OMCACHE_OK, omcache_io(mc, batch.reqs, &batch.reqc, batch.values, &batch.valc, -1));
+    ck_assert_uint_eq(batch.valc, 1);
+    omcache_free(mc);
+    server_kill(&server);
+}
+END_TEST
+
 /* A multi-get that did not wait is awaited later, whether some keys are there or none. */
 START_TEST(a_batch_that_did_not_wait)
 {
@@ -220,6 +242,7 @@ Suite *fates_suite(void)
                                   commands_lost_with_their_server,
                                   requests_lost_between_two_calls,
                                   refused_requests_of_a_batch,
+                                  refused_beside_awaited,
                                   statistics_without_room,
                                   NULL};
     return suite_of("fates", tests, 30);

@@ -38,6 +38,12 @@ impl Cluster {
         // What follows may add to the list, and stands for itself.
         for slot in std::mem::take(&mut self.starting) {
             if let Some((connection, shared)) = self.parts(slot) {
+                if connection.unread && matches!(connection.state, State::Probing { .. }) {
+                    // What was received and not looked at yet may be what it waits for.
+                    self.starting.push(slot);
+                    self.follow(slot, Follow::Nothing);
+                    continue;
+                }
                 connection.starting = false;
                 let follow = connection.handle_time(shared);
                 self.follow(slot, follow);

@@ -11,6 +11,9 @@ use crate::in_flight::Origin;
 /// More requests than this are worth to be expected.
 const SOME: u32 = 256;
 
+/// The memory for so many keys is kept from call to call.
+const KEPT: usize = 64 * 1024;
+
 /// Ends a chain.
 const NONE: u32 = u32::MAX;
 
@@ -72,10 +75,20 @@ pub struct Submitted {
     pub result: Result<u32, SubmitError>,
 }
 
+/// The refusal, where only room lacks. Requests behind such a one may be on the same key, and must not get there before it.
+fn lacks_room(result: &Result<u32, SubmitError>) -> Option<SubmitError> {
+    match result {
+        Err(error @ SubmitError::SendBufferFull { needed, limit, .. }) if needed <= limit => {
+            Some(error.clone())
+        }
+        _ => None,
+    }
+}
+
 impl Cluster {
     /// Queues `count` requests by their keys, as [`Cluster::submit`] does, but each server's together. `request` makes the
     /// one with this number, always the same, or none where it has no valid key: then nothing at all is queued, `each` is
-    /// not called, and the result is false. Else `each` is told of every request, of those that are queued in the order of
+    /// not called, and the result is false, as it is for 2^32 - 1 requests or more. Else `each` is told of every request, of those that are queued in the order of
     /// their opaques, which count up by one. Where a server has no room for one, it takes none of those behind it.
     #[inline(always)]
     pub fn submit_many<'r>(
@@ -84,9 +97,12 @@ impl Cluster {
         request: impl Fn(usize) -> Option<Request<'r>>,
         mut each: impl FnMut(Submitted),
     ) -> bool {
+        if count >= NONE as usize {
+            return false;
+        }
         let mut chains = std::mem::take(&mut self.chains);
         chains.begin(count, self.order.len());
-        let is_valid = Cell::new(count < NONE as usize);
+        let is_valid = Cell::new(true);
         let key = |at| match request(at).and_then(|request| request.key()) {
             Some(key) => key.as_bytes(),
             None => {
@@ -105,7 +121,9 @@ impl Cluster {
                 self.submit_chain(server, ends, &chains.next, &request, &mut each);
             }
         }
-        self.chains = chains;
+        if count <= KEPT {
+            self.chains = chains;
+        }
         is_valid.get()
     }
 
@@ -124,9 +142,14 @@ impl Cluster {
         let connection = slot.and_then(|slot| connections.get_mut(slot.index())?.as_mut());
         let mut at = ends.first as usize;
         let (Some(connection), Some(slot)) = (connection.filter(|connection| !connection.down), slot) else {
+            let mut full = None;
             while at < next.len() {
-                let request = request(at).ok_or(SubmitError::NoKey);
-                let result = request.and_then(|request| self.submit(Target::Key, &request));
+                let result = match (request(at), &full) {
+                    (_, Some(full)) => Err(SubmitError::clone(full)),
+                    (Some(request), None) => self.submit(Target::Key, &request),
+                    (None, None) => Err(SubmitError::NoKey),
+                };
+                full = full.or_else(|| lacks_room(&result));
                 let server = if result.is_ok() { self.last_server } else { server };
                 each(Submitted { at, server, result });
                 at = next.get(at).map_or(usize::MAX, |&next| next as usize);
@@ -143,14 +166,8 @@ impl Cluster {
                 (Some(request), None) => connection.enqueue(&request, Origin::Key, shared),
                 (None, None) => Err(SubmitError::NoKey),
             };
-            match &result {
-                Ok(_) => accepted = true,
-                // Those behind it may be on the same key, and must not get there before it.
-                Err(error @ SubmitError::SendBufferFull { needed, limit, .. }) if needed <= limit => {
-                    full = Some(error.clone());
-                }
-                Err(_) => {}
-            }
+            accepted |= result.is_ok();
+            full = full.or_else(|| lacks_room(&result));
             each(Submitted { at, server, result });
             at = next.get(at).map_or(usize::MAX, |&next| next as usize);
         }

@@ -40,7 +40,8 @@ pub enum Target {
 
 /// The state machine of a whole cluster. The [crate's page](crate) has the order of calls.
 ///
-/// Inputs are `submit…` and `handle_…`, outputs `poll_…`; no call blocks, and none but `handle_…` takes the time.
+/// Inputs are `submit…` and `handle_…`, outputs `poll_…` and their short forms; no call blocks or reads a clock: moments are
+/// parameters.
 pub struct Cluster {
     pub(crate) connections: Vec<Option<Connection>>,
     /// The slot of each server of the list.

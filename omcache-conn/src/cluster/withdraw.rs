@@ -67,9 +67,9 @@ impl Cluster {
     pub fn discard_unsent(&mut self) {
         for slot in self.active.clone() {
             let Some((connection, shared)) = self.parts(slot) else { continue };
-            let settles = connection.has_unsent(|entry| entry.origin == Origin::Internal);
+            let settles = connection.has_unsent(|entry| !entry.is_quiet());
             connection.settle_unsent(&Failure::Discarded, shared);
-            // Quiet requests that are sent still need the NOOP that stood behind them.
+            // Quiet requests that are sent lose the one whose answer would have told of them.
             let settles = settles && connection.settle_quiet(shared);
             self.taken_back(slot);
             if settles {

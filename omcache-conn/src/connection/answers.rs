@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use omcache_proto::binary::{Decoded, HEADER_LEN, Opcode, ResponseHeader, ResponsePacket, decode_response};
+use omcache_proto::binary::{Decoded, HEADER_LEN, Opcode, ResponsePacket, decode_response};
 
 use super::Connection;
 use crate::in_flight::{Entry, Origin, Remaining};
@@ -43,11 +43,7 @@ impl<'c> Answers<'c> {
                 return None;
             };
             let (entry, behind) = self.entries.split_first()?;
-            // Several packets may answer STAT.
-            if entry.opaque != message.opaque
-                || entry.opcode != message.opcode
-                || message.opcode == Opcode::STAT
-            {
+            if !is_answer(&message, entry) {
                 return None;
             }
             self.rest = self.rest.get(consumed..).unwrap_or_default();
@@ -77,6 +73,20 @@ impl fmt::Debug for Answers<'_> {
     }
 }
 
+/// Whether [`Answers::next`] has something: who asks for it again and again gets on.
+fn is_next(rest: &[u8], max_body: usize, first: &Entry) -> bool {
+    match decode_response(rest, max_body) {
+        Ok(Decoded::Complete { message, .. }) => is_answer(&message, first),
+        _ => false,
+    }
+}
+
+#[inline(always)]
+fn is_answer(message: &ResponsePacket<'_>, first: &Entry) -> bool {
+    // Several packets may answer STAT.
+    first.opaque == message.opaque && first.opcode == message.opcode && message.opcode != Opcode::STAT
+}
+
 impl Connection {
     /// The responses for those who only look at what was answered. None where the next message is no such response.
     pub(crate) fn answers(&mut self, receive_limit: usize) -> Option<Answers<'_>> {
@@ -85,15 +95,10 @@ impl Connection {
             return None;
         }
         let (rest, position) = self.incoming.parts();
-        let Ok(Decoded::Complete { message: header, .. }) = ResponseHeader::parse(rest) else { return None };
-        let first = self.in_flight.front()?;
-        let is_next = header.packet_len() <= rest.len().min(receive_limit)
-            && header.opcode != Opcode::STAT
-            && (first.opaque, first.opcode) == (header.opaque, header.opcode);
-        if !is_next {
+        let (entries, remaining) = self.in_flight.parts();
+        if !is_next(rest, max_body, entries.first()?) {
             return None;
         }
-        let (entries, remaining) = self.in_flight.parts();
         Some(Answers {
             rest,
             entries,

@@ -11,6 +11,9 @@ use crate::shared::Shared;
 /// Quiet requests in a row after which a NOOP is sent, so that what waits to be settled stays bounded.
 pub(crate) const MAX_QUIET_RUN: usize = 16 * 1024;
 
+/// A request of more bytes says nothing of those behind it.
+const SMALL: usize = 512;
+
 /// What can be written as one packet.
 pub(crate) trait Packet {
     fn opcode(&self) -> Opcode;
@@ -56,12 +59,13 @@ impl Packet for RequestPacket<'_> {
 
 impl Connection {
     /// Makes room for so many requests of the first one's length, as far as they may wait: many would grow the buffers again
-    /// and again.
+    /// and again. Where the first one is large, the others need not be.
     #[cold]
     pub(crate) fn reserve(&mut self, count: usize, first: Option<&Request<'_>>, shared: &mut Shared) {
-        let len = first.map_or(0, Packet::len).saturating_mul(count);
+        let Some(len) = first.map(Packet::len).filter(|&len| len <= SMALL) else { return };
         let room = shared.config.send_limit.saturating_sub(self.outgoing.len());
-        self.outgoing.reserve(len.min(room), &mut shared.pool);
+        let count = count.min(room / len.max(1));
+        self.outgoing.reserve(len * count, &mut shared.pool);
         self.in_flight.reserve(count, &mut shared.pool);
     }
 

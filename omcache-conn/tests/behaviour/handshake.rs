@@ -110,6 +110,25 @@ fn the_probe_is_sent_in_parts_where_the_socket_is_full() {
     assert!(matches!(world.fate(get), Fate::Answered { .. }));
 }
 
+/// The program was busy elsewhere while the answer lay there, and a request joins before it is looked at.
+#[test]
+fn an_answer_that_was_read_is_looked_at_before_the_time_is() {
+    let mut world = World::new(patient(), 1);
+    world.get("a");
+    world.pass_time();
+    world.perform();
+    world.io();
+    world.transmit();
+    world.serve();
+    world.now = world.now + Duration::from_secs(60);
+    assert!(world.io(), "the answer to the NOOP is read");
+    world.get("b");
+    world.cluster.handle_time(world.now);
+    world.drain();
+    world.run();
+    assert_eq!((world.health(0), world.changes_of(0)), (Health::Ready, vec![ServerChange::Connected]));
+}
+
 #[test]
 fn each_address_has_its_share_of_the_time() {
     let mut world = World::named(patient(), 4);

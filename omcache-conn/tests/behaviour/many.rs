@@ -1,6 +1,6 @@
 //! Requests on many keys that are handed over together, and their answers by the way of those who only look.
 
-use omcache_conn::{Config, Event, Outcome, SubmitError};
+use omcache_conn::{Config, Event, Outcome, SubmitError, Target};
 use omcache_proto::{Key, Request, StoreMode};
 
 use crate::sim::World;
@@ -93,6 +93,37 @@ fn what_has_no_room_is_not_overtaken() {
         let full = matches!(submitted.result, Err(SubmitError::SendBufferFull { server: 0, .. }));
         assert!(full, "{submitted:?}");
     }
+}
+
+/// The next server of the ring has room for the small one only.
+#[test]
+fn what_has_no_room_elsewhere_is_not_overtaken() {
+    let mut world = World::new(Config { send_limit: 400, ..Config::default() }, 2);
+    world.peers[0].mode = Mode::Refusing;
+    world.noop(0);
+    world.noop(1);
+    world.run();
+    let name = world.keys_of(1).next().unwrap();
+    let filled = world.store(Target::Key, StoreMode::Set, &name, 150, true);
+    assert!(filled.is_ok());
+    let name = (0..).map(|n| format!("k{n}")).find(|name| is_of(&world, name, 0)).unwrap();
+    let key = Key::new(name.as_bytes()).unwrap();
+    let values: [&[u8]; 2] = [&[b'a'; 300], b"b"];
+    let request = |at: usize| {
+        let (mode, value) = (StoreMode::Set, values[at]);
+        Some(Request::Store { mode, key, value, flags: 0, expiration: 0, cas: 0, quiet: true })
+    };
+    let mut told = Vec::new();
+    assert!(world.cluster.submit_many(2, request, |submitted| told.push(submitted)));
+    for submitted in &told {
+        let full = matches!(submitted.result, Err(SubmitError::SendBufferFull { server: 1, .. }));
+        assert!(full, "{submitted:?}");
+    }
+}
+
+/// Whether a key belongs to a server while all are up.
+fn is_of(world: &World, key: &str, server: usize) -> bool {
+    world.cluster.continuum().server(key.as_bytes()) == Some(server)
 }
 
 #[test]

@@ -131,6 +131,24 @@ fn quiet_requests_that_are_sent_are_settled_after_a_discard() {
     assert!(world.ledger.pending().is_empty() && !world.cluster.has_pending());
 }
 
+/// A request of the caller stood in the NOOP's place.
+#[test]
+fn quiet_requests_are_settled_after_the_loud_one_behind_them_is_discarded() {
+    let mut world = stuck();
+    let sent = world.set_quiet("a", 1);
+    world.run();
+    for n in 0..9 {
+        world.set_quiet(&format!("b{n}"), 1);
+    }
+    let loud = world.get("b");
+    world.run();
+    world.cluster.discard_unsent();
+    world.drain();
+    assert_eq!(world.fate(loud), &DISCARDED);
+    recover(&mut world);
+    assert_eq!(world.fate(sent), &Fate::Settled(Outcome::Silent));
+}
+
 #[test]
 fn discarding_frees_the_send_buffer() {
     let mut world = World::new(Config { send_limit: 100, ..Config::default() }, 1);

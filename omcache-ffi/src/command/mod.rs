@@ -199,7 +199,7 @@ pub(super) unsafe fn checked_key<'k>((key, len): (Key, usize)) -> Option<proto::
 }
 
 /// A command on one key, by the shortest way where that can be. The request is made where it is sent, as a known kind costs
-/// less. `tell` is called, unless the handle is NULL.
+/// less. `tell` is called, unless the call is invalid or failed by a panic.
 ///
 /// # Safety
 /// `mc` is NULL or a live handle.

@@ -115,18 +115,18 @@ unsafe fn read_multi(
     }
     // SAFETY: `at` is less than `key_count`, which the arrays hold.
     let key_at = |at: usize| unsafe { key_of(*keys.add(at), *key_lens.add(at)) };
+    // All are looked at before anything is written, or done.
+    if (0..key_count).any(|at| key_at(at).is_none()) {
+        // SAFETY: as the caller promises.
+        return unsafe { refuse_key(mc) };
+    }
     if opcode == Opcode::GETKQ && key_count > 0 {
         let (keys, given) = (Keys { keys, lens: key_lens }, (reqs, req_count, values, value_count));
-        // SAFETY: as the caller promises.
+        // SAFETY: as the caller promises, and the keys were looked at.
         let result = unsafe { get_keys(mc, keys, key_count, given, timeout) };
         if let Some(result) = result {
             return result;
         }
-    }
-    // All are looked at before anything is written.
-    if (0..key_count).any(|at| key_at(at).is_none()) {
-        // SAFETY: as the caller promises.
-        return unsafe { refuse_key(mc) };
     }
     let mut extras: *const [u8; 4] = ptr::null();
     let frame = &raw const extras as usize;
@@ -178,7 +178,7 @@ unsafe fn read_multi(
 /// Gets whose requests are made as they are submitted. None where the program is to be told of each.
 ///
 /// # Safety
-/// As `omcache_get_multi`.
+/// As `omcache_get_multi`, and the keys are valid.
 unsafe fn get_keys(
     mc: *mut omcache_t,
     keys: Keys,
@@ -211,9 +211,6 @@ unsafe fn get_keys(
             (op.values, op.capacity) = (values, value_count.read());
         }
         let result = run(mc, &mut op);
-        if result == ret::INVALID {
-            return Some(refuse_key(mc));
-        }
         req_count.write(op.request_count);
         put(value_count, op.stored);
         Some(result)

@@ -13,7 +13,8 @@ pub(super) struct Ring {
     pub(super) name: String,
     pub(super) servers: usize,
     pub(super) build_msec: f64,
-    pub(super) lookup_nanos: f64,
+    /// A key's hash alone, its look-up, and that of each of many keys together.
+    pub(super) nanos: [f64; 3],
 }
 
 /// Measures them with this program.
@@ -30,7 +31,8 @@ pub(super) fn measure(program: &Path) -> Result<Vec<Ring>> {
                 Ok(word.with_context(|| format!("no {field} in {line:?}"))?.parse()?)
             };
             let build_msec = number("build_us")? / 1e3;
-            rings.push(Ring { name, servers, build_msec, lookup_nanos: number("lookup_ns")? });
+            let nanos = [number("hash_ns")?, number("lookup_ns")?, number("together_ns")?];
+            rings.push(Ring { name, servers, build_msec, nanos });
         }
     }
     Ok(rings)
