@@ -254,3 +254,120 @@ fn a_client_whose_runtime_is_gone_fails() {
     assert_eq!(waiting.join().unwrap().unwrap_err().kind(), ErrorKind::System);
     drop(client);
 }
+
+#[test]
+fn each_command_has_its_own_deadline() {
+    let server = Memcached::start();
+    block_on(async {
+        let client = AsyncClient::new(client_of(&[&server]));
+        assert!(client.set("key", "value", Expiration::NEVER).await.unwrap().is_stored());
+        server.pause();
+        let patient: Vec<_> = (0..50)
+            .map(|_| {
+                let client = client.clone().with_timeout(None);
+                tokio::spawn(async move { client.get("key").await })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        // Later ones whose deadlines come first, and not in their order.
+        let began = Instant::now();
+        let hasty: Vec<_> = [150, 50, 100]
+            .into_iter()
+            .map(|millis| {
+                let client = client.clone().with_timeout(Some(Duration::from_millis(millis)));
+                tokio::spawn(async move {
+                    let error = client.get("key").await.unwrap_err();
+                    assert_eq!((error.kind(), error.was_sent()), (ErrorKind::Timeout, true));
+                    (Duration::from_millis(millis), began.elapsed())
+                })
+            })
+            .collect();
+        for task in hasty {
+            let (timeout, elapsed) = task.await.unwrap();
+            assert!(
+                elapsed >= timeout && elapsed < timeout + Duration::from_millis(100),
+                "{timeout:?}: {elapsed:?}"
+            );
+        }
+        assert!(patient.iter().all(|task| !task.is_finished()), "their time is not over");
+        server.resume();
+        for task in patient {
+            assert_eq!(task.await.unwrap().unwrap().unwrap().data, "value");
+        }
+    });
+}
+
+#[test]
+fn commands_proceed_while_others_time_out() {
+    let (a, b) = (Memcached::start(), Memcached::start());
+    block_on(async {
+        let client = AsyncClient::new(client_of(&[&a, &b]));
+        let keys: Vec<_> = (0..100).map(|n| format!("key:{n}")).collect();
+        for key in &keys {
+            assert!(client.set(key, key, Expiration::NEVER).await.unwrap().is_stored());
+        }
+        b.pause();
+        let began = Instant::now();
+        let tasks: Vec<_> = keys
+            .iter()
+            .zip(1..)
+            .map(|(key, n)| {
+                let client = client.clone().with_timeout(Some(Duration::from_millis(n)));
+                let key = key.clone();
+                tokio::spawn(async move {
+                    let answer = client.get(&key).await;
+                    if let Ok(value) = &answer {
+                        assert_eq!(value.as_ref().unwrap().data, key.as_bytes());
+                    }
+                    answer.map_err(|error| (error.kind(), began.elapsed() >= Duration::from_millis(n)))
+                })
+            })
+            .collect();
+        let mut failed = 0;
+        for task in tasks {
+            if let Err(error) = task.await.unwrap() {
+                assert_eq!(error, (ErrorKind::Timeout, true));
+                failed += 1;
+            }
+        }
+        assert!(began.elapsed() < Duration::from_millis(500), "{:?}", began.elapsed());
+        assert!(failed > 0 && failed < keys.len(), "{failed}");
+        b.resume();
+        // What was given up is answered now, to nobody.
+        for key in &keys {
+            assert_eq!(client.get(key).await.unwrap().unwrap().data, key.as_bytes());
+        }
+    });
+}
+
+#[test]
+fn threads_with_runtimes_of_their_own_share_a_client() {
+    let (a, b) = (Memcached::start(), Memcached::start());
+    block_on(async {
+        let client = AsyncClient::new(client_of(&[&a, &b]));
+        let (sender, mut done) = tokio::sync::mpsc::unbounded_channel();
+        for thread in 0..4 {
+            let (client, sender) = (client.clone(), sender.clone());
+            std::thread::spawn(move || {
+                block_on(async {
+                    for n in 0..500 {
+                        let key = format!("{thread}:{n}");
+                        assert!(client.set(&key, &key, Expiration::NEVER).await.unwrap().is_stored());
+                        // Some are polled once and dropped.
+                        let before = format!("{thread}:{}", n / 2);
+                        if n % 3 == 0 {
+                            let _ = tokio::time::timeout(Duration::ZERO, client.get(&before)).await;
+                        }
+                        assert_eq!(client.get(&key).await.unwrap().unwrap().data, key.as_bytes());
+                    }
+                });
+                sender.send(()).unwrap();
+            });
+        }
+        drop(sender);
+        for _ in 0..4 {
+            let ended = tokio::time::timeout(Duration::from_secs(30), done.recv()).await;
+            assert_eq!(ended.expect("none hangs"), Some(()), "a thread failed");
+        }
+    });
+}

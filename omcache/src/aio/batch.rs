@@ -5,6 +5,7 @@ use std::pin::pin;
 
 use tokio::sync::oneshot;
 
+use super::waiters::Waiter;
 use super::{Shared, State, gone};
 use crate::client::{NotSubmitted, Ticket, Waiting};
 use crate::command::{Command, Reply};
@@ -72,8 +73,7 @@ impl<'b> Batch<'b> {
         }
         state.client.end_turn(now);
         state.deliver();
-        drop(state);
-        shared.changed.notify_one();
+        state.call();
     }
 
     /// Submits what has room now; true where some had.
@@ -99,9 +99,8 @@ impl<'b> Batch<'b> {
         state.client.end_turn(now);
         state.deliver();
         state.blocked |= !self.waiting.is_empty();
-        drop(state);
         if moved {
-            shared.changed.notify_one();
+            state.call();
         }
         moved
     }
@@ -116,7 +115,7 @@ impl<'b> Batch<'b> {
         match submitted {
             Ok(ticket) => {
                 let (sender, receiver) = oneshot::channel();
-                state.waiters.insert(ticket, sender);
+                state.waiters.insert(ticket, Waiter::Batch(sender));
                 *running = Some((ticket, receiver));
             }
             Err(NotSubmitted::Full { server }) => return Some(server),
@@ -130,7 +129,7 @@ impl<'b> Batch<'b> {
         let mut state = self.shared.lock();
         for (running, result) in self.running.iter_mut().zip(&mut self.results) {
             let was_sent = match running.take() {
-                Some((ticket, mut receiver)) => match state.waiters.remove(&ticket) {
+                Some((ticket, mut receiver)) => match state.waiters.remove(ticket) {
                     Some(_) => !state.client.cancel(ticket),
                     None => {
                         *result = receiver.try_recv().ok();

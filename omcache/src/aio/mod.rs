@@ -1,18 +1,26 @@
 //! The client on tokio: the same commands, awaited; connections are shared and requests pipelined.
 
 mod batch;
+mod pending;
 mod reactor;
+mod waiters;
+mod watches;
 
-use std::collections::HashMap;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 use std::time::Duration;
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
 use self::batch::Batch;
-use crate::client::{Client, Completion, Ticket};
+use self::pending::Pending;
+use self::waiters::{Waiter, Waiters};
+use self::watches::Watches;
+use crate::client::{Client, Completion};
 use crate::command::{Command, Delta, Item, Mode, Reply, Stored, Value};
+use crate::driver::conn::Instant;
 use crate::error::{Error, ErrorKind};
 use crate::expiration::Expiration;
 
@@ -52,8 +60,6 @@ pub struct AsyncClient {
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    /// The task is to look again: something was submitted, or the last clone is gone.
-    changed: Notify,
     /// There may be room for those that found none.
     room: Notify,
 }
@@ -61,7 +67,14 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     client: Client,
-    waiters: HashMap<Ticket, oneshot::Sender<Result<Reply, Error>>>,
+    waiters: Waiters,
+    watches: Watches,
+    /// Wakes the task that serves.
+    task: Option<Waker>,
+    /// The task waits for descriptors.
+    is_served: bool,
+    /// When the task's timer wakes it.
+    armed: Instant,
     /// Nobody is there any more who asks, or the task is gone that serves.
     ended: bool,
     /// Some wait for room.
@@ -73,8 +86,9 @@ struct Alive(Arc<Shared>);
 
 impl Drop for Alive {
     fn drop(&mut self) {
-        self.0.lock().ended = true;
-        self.0.changed.notify_one();
+        let mut state = self.0.lock();
+        state.ended = true;
+        state.call();
     }
 }
 
@@ -86,13 +100,38 @@ impl Shared {
 }
 
 impl State {
+    fn new(client: Client) -> Self {
+        Self {
+            client,
+            waiters: Waiters::default(),
+            watches: Watches::default(),
+            task: None,
+            is_served: false,
+            armed: Instant::FAR_FUTURE,
+            ended: false,
+            blocked: false,
+        }
+    }
+
     /// Hands the results that are there to those who wait for them.
     fn deliver(&mut self) {
         while let Some(Completion { ticket, result }) = self.client.next_completion() {
-            if let Some(waiter) = self.waiters.remove(&ticket) {
-                // Whoever waited may have gone.
-                let _ = waiter.send(result);
-            }
+            self.waiters.hand_over(ticket, result);
+        }
+    }
+
+    /// Has the task look again. One that was not polled yet looks anyhow.
+    fn call(&self) {
+        if let Some(waker) = &self.task {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Has the task look where it does not wait for all that there is to wait for.
+    fn call_if_needed(&self) {
+        let wakeup = self.client.next_wakeup().min(self.waiters.earliest());
+        if wakeup < self.armed || !self.is_served || !self.watches.cover(&self.client) {
+            self.call();
         }
     }
 }
@@ -102,41 +141,24 @@ struct Serving(Arc<Shared>);
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        let waiters = {
+        let (waiters, watches) = {
             let mut state = self.0.lock();
             state.ended = true;
-            std::mem::take(&mut state.waiters)
+            state.task = None;
+            (state.waiters.forsake(), std::mem::take(&mut state.watches))
         };
-        drop(waiters);
+        drop(watches);
+        for waiter in waiters {
+            if let Waiter::Single { waker: Some(waker), .. } = waiter {
+                waker.wake();
+            }
+        }
         self.0.room.notify_waiters();
     }
 }
 
 fn gone() -> Error {
     Error::new(ErrorKind::System, "the task that serves the client is gone")
-}
-
-/// Takes a command back where its future is dropped.
-struct Pending<'c> {
-    shared: &'c Shared,
-    ticket: Ticket,
-}
-
-impl Pending<'_> {
-    /// Gives up; true where the command had been sent.
-    fn give_up(&self) -> bool {
-        let mut state = self.shared.lock();
-        match state.waiters.remove(&self.ticket) {
-            Some(_) => !state.client.cancel(self.ticket),
-            None => true,
-        }
-    }
-}
-
-impl Drop for Pending<'_> {
-    fn drop(&mut self) {
-        self.give_up();
-    }
 }
 
 impl AsyncClient {
@@ -147,8 +169,7 @@ impl AsyncClient {
     #[must_use]
     pub fn new(client: Client) -> Self {
         let timeout = client.timeout();
-        let state = Mutex::new(State { client, waiters: HashMap::new(), ended: false, blocked: false });
-        let shared = Arc::new(Shared { state, changed: Notify::new(), room: Notify::new() });
+        let shared = Arc::new(Shared { state: Mutex::new(State::new(client)), room: Notify::new() });
         tokio::spawn(reactor::run(Serving(Arc::clone(&shared))));
         Self { _alive: Arc::new(Alive(Arc::clone(&shared))), shared, timeout }
     }
@@ -165,30 +186,29 @@ impl AsyncClient {
     /// # Errors
     /// As [`Client`]'s commands; also [`System`](ErrorKind::System) where the runtime is gone that the client was made in.
     pub async fn run(&self, command: Command<'_>) -> Result<Reply, Error> {
-        let (sender, receiver) = oneshot::channel();
-        let pending = {
-            let mut state = self.shared.lock();
-            if state.ended {
-                return Err(gone());
+        match self.begin(&command) {
+            Ok(Some(mut pending)) => poll_fn(|context| pending.poll(context)).await,
+            Ok(None) => self.run_with_room(command).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Submits a command; none where it has to wait for room.
+    fn begin(&self, command: &Command<'_>) -> Result<Option<Pending<'_>>, Error> {
+        let mut state = self.shared.lock();
+        if state.ended {
+            return Err(gone());
+        }
+        match state.client.submit_now(command) {
+            Ok((ticket, now)) => {
+                let deadline = self.timeout.map_or(Instant::FAR_FUTURE, |timeout| now + timeout);
+                state.waiters.insert(ticket, Waiter::Single { waker: None, deadline });
+                state.deliver();
+                state.call_if_needed();
+                Ok(Some(Pending::new(&self.shared, ticket)))
             }
-            match state.client.submit(&command) {
-                Ok(ticket) => {
-                    state.waiters.insert(ticket, sender);
-                    state.deliver();
-                    Some(Pending { shared: &self.shared, ticket })
-                }
-                Err(error) if error.kind() == ErrorKind::SendBufferFull => None,
-                Err(error) => return Err(error),
-            }
-        };
-        let Some(pending) = pending else { return self.run_with_room(command).await };
-        self.shared.changed.notify_one();
-        match self.timeout {
-            None => receiver.await.unwrap_or_else(|_| Err(gone())),
-            Some(timeout) => match tokio::time::timeout(timeout, receiver).await {
-                Ok(result) => result.unwrap_or_else(|_| Err(gone())),
-                Err(_) => Err(Error::timeout(pending.give_up())),
-            },
+            Err(error) if error.kind() == ErrorKind::SendBufferFull => Ok(None),
+            Err(error) => Err(error),
         }
     }
 

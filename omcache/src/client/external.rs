@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use omcache_conn::Target;
 #[cfg(feature = "tokio")]
-use omcache_conn::{Instant, SubmitError};
+use omcache_conn::{ConnectionId, SubmitError};
+use omcache_conn::{Instant, Target};
 
 #[cfg(feature = "tokio")]
 use super::Waiting;
 use super::{Client, Ticket};
 use crate::command::{Command, Reply};
-use crate::driver::{Descriptor, Waited};
+use crate::driver::Descriptor;
+#[cfg(feature = "tokio")]
+use crate::driver::Watch;
 use crate::error::Error;
 
 /// The result of a submitted command.
@@ -72,6 +74,42 @@ impl Client {
     }
 }
 
+/// # For a runtime that watches the descriptors
+///
+/// What it tells of is handled between steps, without a look at the sockets of the client's own.
+#[cfg(feature = "tokio")]
+impl Client {
+    /// Does what the time and the events want.
+    pub(crate) fn step_told(&mut self) -> Instant {
+        self.driver.check_fork();
+        let now = self.driver.now();
+        self.driver.handle_time(now);
+        self.settle_events(now);
+        now
+    }
+
+    /// As [`Driver::watches`](crate::driver::Driver).
+    pub(crate) fn watches(&self) -> impl Iterator<Item = Watch<'_>> {
+        self.driver.watches()
+    }
+
+    /// Reads and writes what a descriptor is ready for. False where there may be more to read.
+    pub(crate) fn handle_told(
+        &mut self,
+        now: Instant,
+        connection: Option<ConnectionId>,
+        readiness: (bool, bool),
+    ) -> bool {
+        self.driver.handle_told(now, connection, readiness)
+    }
+
+    /// The moment at which the client is to be stepped at the latest. It may be too early, but never is too late.
+    #[inline]
+    pub(crate) fn next_wakeup(&self) -> Instant {
+        self.driver.cluster.next_wakeup()
+    }
+}
+
 /// # In an event loop
 ///
 /// Nothing here waits. After a submit or a step, the descriptors and the time left may be others than before.
@@ -105,12 +143,18 @@ impl Client {
     /// # Errors
     /// Where it can't be queued; then it never is sent.
     pub fn submit(&mut self, command: &Command<'_>) -> Result<Ticket, Error> {
+        self.submit_now(command).map(|(ticket, _)| ticket)
+    }
+
+    /// As [`Client::submit`]; tells the moment as well.
+    #[inline]
+    pub(crate) fn submit_now(&mut self, command: &Command<'_>) -> Result<(Ticket, Instant), Error> {
         let request = command.request(false)?;
         let now = self.begin();
         let opaque = self.driver.cluster.submit(Target::Key, &request)?;
         self.driver.step(now);
         self.take_events();
-        Ok(Ticket(opaque))
+        Ok((Ticket(opaque), now))
     }
 
     /// Gives up on a submitted or queued command: if it is not sent it never will be, and this returns true; else its answer
@@ -134,29 +178,24 @@ impl Client {
     /// # Errors
     /// Where the operating system can't poll, for want of memory.
     pub fn step(&mut self) -> Result<(), Error> {
-        self.turn().map(|_| ())
-    }
-
-    /// As [`Client::step`]; tells what it came to.
-    pub(crate) fn turn(&mut self) -> Result<Waited, Error> {
         self.driver.check_fork();
         let now = self.driver.now();
-        let (waited, now) =
+        let (_, now) =
             self.driver.wait(now, Some(now)).map_err(|error| Error::new(crate::ErrorKind::System, error))?;
+        self.settle_events(now);
+        Ok(())
+    }
+
+    /// Takes the events and does what follows.
+    fn settle_events(&mut self, now: Instant) {
         loop {
             self.take_events();
             // Events may have moved requests to other servers, and those may fail at once.
             self.driver.step(now);
             if !self.driver.cluster.has_events() {
-                return Ok(waited);
+                return;
             }
         }
-    }
-
-    /// The descriptors to be watched now, shared, with whether to wait until they are readable and writable.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn shared_descriptors(&self) -> Vec<(std::sync::Arc<std::os::fd::OwnedFd>, bool, bool)> {
-        self.driver.shared_descriptors()
     }
 
     /// The next result of a submitted command, in the order in which they came.

@@ -27,6 +27,8 @@ pub(crate) use self::log::Logger;
 pub use self::log::{Level, LogLine};
 pub use self::lone::NotAlone;
 pub use self::poll::Waited;
+#[cfg(feature = "tokio")]
+pub(crate) use self::poll::Watch;
 use self::resolver::Resolver;
 use self::socket::{Connecting, Socket, Transfer};
 

@@ -13,6 +13,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use smallvec::SmallVec;
 
+#[cfg(feature = "tokio")]
+use super::Transfer;
 use super::{Descriptor, Driver};
 
 /// Descriptors that one wait can watch without allocating.
@@ -47,6 +49,16 @@ impl Readiness {
             writable: failed || events.contains(PollFlags::OUT),
         }
     }
+}
+
+/// What a runtime watches a descriptor for.
+#[cfg(feature = "tokio")]
+pub(crate) struct Watch<'d> {
+    /// Whose it is; none is the resolver.
+    pub(crate) connection: Option<ConnectionId>,
+    pub(crate) descriptor: &'d Arc<OwnedFd>,
+    pub(crate) readable: bool,
+    pub(crate) writable: bool,
 }
 
 /// What `poll(2)` said.
@@ -156,9 +168,7 @@ impl Driver {
                     self.handle_ready(now, connection, readiness);
                 }
                 self.ready = ready;
-                for (lookup, found) in self.resolver.answers() {
-                    self.cluster.handle_resolved(now, lookup, found);
-                }
+                self.take_answers(now);
                 Waited::Progress
             }
         }
@@ -240,14 +250,56 @@ impl Driver {
         }
     }
 
-    /// The descriptors to be watched now, shared, with whether to wait until they are readable and writable.
+    /// What a runtime is to watch now.
     #[cfg(feature = "tokio")]
-    pub(crate) fn shared_descriptors(&self) -> Vec<(Arc<OwnedFd>, bool, bool)> {
+    pub(crate) fn watches(&self) -> impl Iterator<Item = Watch<'_>> {
         let sockets = self.cluster.interests().filter_map(|interest| {
-            let socket = self.sockets.get(interest.connection.index())?.as_ref()?;
-            Some((Arc::clone(&socket.descriptor), interest.readable, interest.writable))
+            let Interest { connection, readable, writable, .. } = interest;
+            let descriptor = &self.sockets.get(connection.index())?.as_ref()?.descriptor;
+            Some(Watch { connection: Some(connection), descriptor, readable, writable })
         });
-        sockets.chain(self.resolver.shared_descriptor().map(|descriptor| (descriptor, true, false))).collect()
+        let resolver = self.resolver.shared_descriptor();
+        sockets.chain(resolver.map(|descriptor| Watch {
+            connection: None,
+            descriptor,
+            readable: true,
+            writable: false,
+        }))
+    }
+
+    /// Does what follows from a descriptor's readiness, of which a runtime told. False where there may be more to read.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn handle_told(
+        &mut self,
+        now: Instant,
+        connection: Option<ConnectionId>,
+        (readable, writable): (bool, bool),
+    ) -> bool {
+        let Some(connection) = connection else {
+            self.take_answers(now);
+            return true;
+        };
+        let Some(Some(socket)) = self.sockets.get(connection.index()) else { return true };
+        if !socket.connected || !readable {
+            self.handle_ready(now, connection, Readiness { readable, writable });
+            return false;
+        }
+        if writable {
+            self.cluster.handle_writable(connection);
+        }
+        let space = self.cluster.receive_space(connection);
+        let len = space.len();
+        let result = socket.receive(space);
+        let is_drained = !matches!(result, Ok(Transfer::Bytes(count)) if count == len);
+        self.handle_read(now, connection, result);
+        is_drained
+    }
+
+    #[inline]
+    fn take_answers(&mut self, now: Instant) {
+        for (lookup, found) in self.resolver.answers() {
+            self.cluster.handle_resolved(now, lookup, found);
+        }
     }
 
     /// How long the program may wait before a timer wants attention; none where no timer runs.

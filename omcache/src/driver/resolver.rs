@@ -128,8 +128,8 @@ impl Resolver {
 
     /// As [`Resolver::descriptor`], shared.
     #[cfg(feature = "tokio")]
-    pub(crate) fn shared_descriptor(&self) -> Option<Arc<OwnedFd>> {
-        self.pipe.as_ref().filter(|_| !self.waiting.is_empty()).map(|pipe| Arc::clone(&pipe.read))
+    pub(crate) fn shared_descriptor(&self) -> Option<&Arc<OwnedFd>> {
+        self.pipe.as_ref().filter(|_| !self.waiting.is_empty()).map(|pipe| &pipe.read)
     }
 
     /// Takes the answers that are there.
