@@ -3,6 +3,9 @@
 
 mod memcached;
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use omcache::aio::AsyncClient;
@@ -337,6 +340,61 @@ fn commands_proceed_while_others_time_out() {
         for key in &keys {
             assert_eq!(client.get(key).await.unwrap().unwrap().data, key.as_bytes());
         }
+    });
+}
+
+#[test]
+fn a_future_that_is_not_polled_holds_up_no_other() {
+    let (a, b) = (Memcached::start(), Memcached::start());
+    block_on(async {
+        let client = AsyncClient::new(client_of(&[&a, &b]));
+        let keys: Vec<_> = (0..20).map(|n| format!("key:{n}")).collect();
+        for key in &keys {
+            assert!(client.set(key, key, Expiration::NEVER).await.unwrap().is_stored());
+        }
+        for first in &keys {
+            for second in &keys {
+                // Polled once, so that it waits for its answer alone.
+                let mut waits = pin!(client.get(first));
+                let early = poll_fn(|context| Poll::Ready(waits.as_mut().poll(context))).await;
+                let other = tokio::time::timeout(Duration::from_secs(3), client.get(second)).await;
+                assert_eq!(other.expect("it is served").unwrap().unwrap().data, second.as_bytes());
+                let value = match early {
+                    Poll::Ready(value) => value,
+                    Poll::Pending => waits.await,
+                };
+                assert_eq!(value.unwrap().unwrap().data, first.as_bytes());
+            }
+        }
+    });
+}
+
+#[test]
+fn a_command_that_is_alone_ends_at_its_deadline_and_by_the_loss_of_its_connection() {
+    let mut server = Memcached::start();
+    block_on(async {
+        let client = AsyncClient::new(client_of(&[&server]));
+        // The timer is armed by the first; the others come before it is over.
+        for _ in 0..3 {
+            assert!(client.set("key", "value", Expiration::NEVER).await.unwrap().is_stored());
+        }
+        server.pause();
+        let hasty = client.clone().with_timeout(Some(Duration::from_millis(50)));
+        for _ in 0..3 {
+            let began = Instant::now();
+            let error = hasty.get("key").await.unwrap_err();
+            assert_eq!((error.kind(), error.was_sent()), (ErrorKind::Timeout, true));
+            assert!(began.elapsed() < Duration::from_millis(200), "{:?}", began.elapsed());
+        }
+        server.resume();
+        assert_eq!(client.get("key").await.unwrap().unwrap().data, "value");
+        server.pause();
+        let of_task = client.clone().with_timeout(None);
+        let waits = tokio::spawn(async move { of_task.get("key").await });
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        server.kill();
+        let ended = tokio::time::timeout(Duration::from_secs(3), waits).await;
+        assert_eq!(ended.expect("it is told").unwrap().unwrap_err().kind(), ErrorKind::Unknown);
     });
 }
 

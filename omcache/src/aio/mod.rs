@@ -1,6 +1,7 @@
 //! The client on tokio: the same commands, awaited; connections are shared and requests pipelined.
 
 mod batch;
+mod lead;
 mod pending;
 mod reactor;
 mod waiters;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use self::batch::Batch;
+use self::lead::Leader;
 use self::pending::Pending;
 use self::waiters::{Waiter, Waiters};
 use self::watches::Watches;
@@ -73,6 +75,8 @@ struct State {
     task: Option<Waker>,
     /// The task waits for descriptors.
     is_served: bool,
+    /// Who reads its own answer, while the task does not wait for descriptors.
+    leader: Option<Leader>,
     /// When the task's timer wakes it.
     armed: Instant,
     /// Nobody is there any more who asks, or the task is gone that serves.
@@ -107,6 +111,7 @@ impl State {
             watches: Watches::default(),
             task: None,
             is_served: false,
+            leader: None,
             armed: Instant::FAR_FUTURE,
             ended: false,
             blocked: false,
@@ -120,15 +125,16 @@ impl State {
         }
     }
 
-    /// Has the task look again. One that was not polled yet looks anyhow.
-    fn call(&self) {
+    /// Has the task look again, and wait for all. One that was not polled yet looks anyhow.
+    fn call(&mut self) {
+        self.leader = None;
         if let Some(waker) = &self.task {
             waker.wake_by_ref();
         }
     }
 
     /// Has the task look where it does not wait for all that there is to wait for.
-    fn call_if_needed(&self) {
+    fn call_if_needed(&mut self) {
         let wakeup = self.client.next_wakeup().min(self.waiters.earliest());
         if wakeup < self.armed || !self.is_served || !self.watches.cover(&self.client) {
             self.call();
@@ -145,6 +151,7 @@ impl Drop for Serving {
             let mut state = self.0.lock();
             state.ended = true;
             state.task = None;
+            state.leader = None;
             (state.waiters.forsake(), std::mem::take(&mut state.watches))
         };
         drop(watches);
@@ -204,7 +211,9 @@ impl AsyncClient {
                 let deadline = self.timeout.map_or(Instant::FAR_FUTURE, |timeout| now + timeout);
                 state.waiters.insert(ticket, Waiter::Single { waker: None, deadline });
                 state.deliver();
-                state.call_if_needed();
+                if !state.take_lead(ticket) {
+                    state.call_if_needed();
+                }
                 Ok(Some(Pending::new(&self.shared, ticket)))
             }
             Err(error) if error.kind() == ErrorKind::SendBufferFull => Ok(None),

@@ -20,11 +20,15 @@ impl<'c> Pending<'c> {
         Self { shared, ticket, is_over: false }
     }
 
-    pub(super) fn poll(&mut self, context: &Context<'_>) -> Poll<Result<Reply, Error>> {
-        let result = match self.shared.lock().waiters.fetch(self.ticket, context) {
-            Some(Fetched::Pending) => return Poll::Pending,
-            Some(Fetched::Result(result)) => result,
-            None => Err(gone()),
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Reply, Error>> {
+        let mut state = self.shared.lock();
+        let result = match state.lead(self.ticket, context) {
+            Some(result) => result,
+            None => match state.waiters.fetch(self.ticket, context) {
+                Some(Fetched::Pending) => return Poll::Pending,
+                Some(Fetched::Result(result)) => result,
+                None => Err(gone()),
+            },
         };
         self.is_over = true;
         Poll::Ready(result)
@@ -35,6 +39,8 @@ impl<'c> Pending<'c> {
         let mut state = self.shared.lock();
         if let Some(Waiter::Single { .. }) = state.waiters.remove(self.ticket) {
             state.client.cancel(self.ticket);
+            // Its answer is to be read nevertheless.
+            state.call_if_needed();
         }
     }
 }

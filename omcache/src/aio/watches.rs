@@ -93,6 +93,31 @@ impl Watches {
         client.watches().all(covers) && !self.0.iter().flatten().any(Registered::is_closed)
     }
 
+    /// The connection that an answer is awaited on, where nothing else is to be waited for and nothing to be closed.
+    pub(super) fn only(&self, client: &Client) -> Option<ConnectionId> {
+        let mut watches = client.watches();
+        let watch = watches.next().filter(|watch| watch.readable && !watch.writable)?;
+        let is_known = self.0.get(place(watch.connection))?.as_ref()?.is_of(&watch);
+        let is_only =
+            is_known && watches.next().is_none() && !self.0.iter().flatten().any(Registered::is_closed);
+        watch.connection.filter(|_| is_only)
+    }
+
+    /// Has the client read from one connection; none where nothing is there. Then the context is woken when there is.
+    pub(super) fn read(
+        &self,
+        connection: ConnectionId,
+        client: &mut Client,
+        context: &mut Context<'_>,
+    ) -> Option<()> {
+        let known = self.0.get(place(Some(connection)))?.as_ref()?;
+        let Poll::Ready(Ok(mut guard)) = known.descriptor.poll_read_ready(context) else { return None };
+        if client.read_told(connection) {
+            guard.clear_ready();
+        }
+        Some(())
+    }
+
     /// Has the client handle what is ready; true where something was. Of the others the context is woken.
     pub(super) fn poll(&self, client: &mut Client, now: Instant, context: &mut Context<'_>) -> bool {
         let mut progress = false;

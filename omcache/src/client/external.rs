@@ -103,6 +103,16 @@ impl Client {
         self.driver.handle_told(now, connection, readiness)
     }
 
+    /// Reads from a connection that is readable, and does what follows. False where there may be more to read.
+    pub(crate) fn read_told(&mut self, connection: ConnectionId) -> bool {
+        self.driver.check_fork();
+        let now = self.driver.now();
+        self.driver.handle_time(now);
+        let is_drained = self.driver.handle_told(now, Some(connection), (true, false));
+        self.settle_events(now);
+        is_drained
+    }
+
     /// The moment at which the client is to be stepped at the latest. It may be too early, but never is too late.
     #[inline]
     pub(crate) fn next_wakeup(&self) -> Instant {
