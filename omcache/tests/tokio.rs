@@ -347,7 +347,11 @@ fn commands_proceed_while_others_time_out() {
 fn a_future_that_is_not_polled_holds_up_no_other() {
     let (a, b) = (Memcached::start(), Memcached::start());
     block_on(async {
-        let client = AsyncClient::new(client_of(&[&a, &b]));
+        // No timer helps within the time of this test.
+        let builder =
+            Client::builder().timeout(Duration::from_secs(30)).dead_timeout(Duration::from_secs(30));
+        let builder = builder.server(a.address()).unwrap().server(b.address()).unwrap();
+        let client = AsyncClient::new(builder.build().unwrap());
         let keys: Vec<_> = (0..20).map(|n| format!("key:{n}")).collect();
         for key in &keys {
             assert!(client.set(key, key, Expiration::NEVER).await.unwrap().is_stored());
