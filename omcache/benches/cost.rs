@@ -21,6 +21,8 @@ const ROLE: &str = "OMCACHE_COST_ROLE";
 const KEYS: usize = 100;
 const VALUE: [u8; 100] = [b'v'; 100];
 const WORKLOADS: [&str; 4] = ["get", "set", "get_multi of 100, a key", "queued set"];
+/// Runs of which the cheapest counts.
+const TRIES: usize = 3;
 /// Operations of the shorter and of the longer run.
 const RUNS: [usize; 2] = [1_000, 11_000];
 
@@ -37,7 +39,11 @@ fn main() {
     println!("{:<26}{:>14}{:>14}", "an operation costs", "instructions", "system calls");
     for workload in WORKLOADS {
         let cost = |count: fn(&str) -> io::Result<u64>| {
-            let [short, long] = RUNS.map(|run| count(&format!("{workload};{run};{}", list.join(","))));
+            // The cheapest of some runs: a wait that ended before all was there costs another one, and comes by chance.
+            let [short, long] = RUNS.map(|run| {
+                let role = format!("{workload};{run};{}", list.join(","));
+                (0..TRIES).map(|_| count(&role)).reduce(|least, next| Ok(least?.min(next?))).expect("a run")
+            });
             let operations = RUNS[1] - RUNS[0];
             #[allow(clippy::cast_precision_loss, reason = "a few digits are wanted")]
             match (short, long) {
