@@ -76,11 +76,10 @@ pub struct Submitted {
 }
 
 /// The refusal, where only room lacks. Requests behind such a one may be on the same key, and must not get there before it.
-fn lacks_room(result: &Result<u32, SubmitError>) -> Option<SubmitError> {
-    match result {
-        Err(error @ SubmitError::SendBufferFull { needed, limit, .. }) if needed <= limit => {
-            Some(error.clone())
-        }
+#[cold]
+fn lacks_room(error: &SubmitError) -> Option<SubmitError> {
+    match error {
+        SubmitError::SendBufferFull { needed, limit, .. } if needed <= limit => Some(error.clone()),
         _ => None,
     }
 }
@@ -149,7 +148,7 @@ impl Cluster {
                     (Some(request), None) => self.submit(Target::Key, &request),
                     (None, None) => Err(SubmitError::NoKey),
                 };
-                full = full.or_else(|| lacks_room(&result));
+                full = full.or_else(|| lacks_room(result.as_ref().err()?));
                 let server = if result.is_ok() { self.last_server } else { server };
                 each(Submitted { at, server, result });
                 at = next.get(at).map_or(usize::MAX, |&next| next as usize);
@@ -166,8 +165,10 @@ impl Cluster {
                 (Some(request), None) => connection.enqueue(&request, Origin::Key, shared),
                 (None, None) => Err(SubmitError::NoKey),
             };
-            accepted |= result.is_ok();
-            full = full.or_else(|| lacks_room(&result));
+            match &result {
+                Ok(_) => accepted = true,
+                Err(error) => full = full.or_else(|| lacks_room(error)),
+            }
             each(Submitted { at, server, result });
             at = next.get(at).map_or(usize::MAX, |&next| next as usize);
         }
