@@ -69,7 +69,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         false => Extent { rounds: 15, msec: 200, counted: [1_000, 11_000] },
     };
     let servers = Servers::start()?;
-    let mut report = Report::new(&clients);
+    let mut report = Report::new(&clients, &format!("{} rounds of {} ms", extent.rounds, extent.msec));
     let native: Vec<&Client> =
         clients.all.iter().filter(|client| client.language != Language::Python).collect();
     let python: Vec<&Client> =

@@ -31,6 +31,7 @@ pub(super) struct Written {
 /// What was measured so far.
 pub(super) struct Report {
     setting: String,
+    rounds: String,
     timed: String,
     python: Vec<(String, Vec<Option<f64>>)>,
     counted: Vec<(String, Vec<Cell>)>,
@@ -40,9 +41,11 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn new(clients: &Clients) -> Self {
+    /// `rounds` tells how many there are, and how long each is.
+    pub(super) fn new(clients: &Clients, rounds: &str) -> Self {
         Self {
             setting: setting(clients),
+            rounds: rounds.to_owned(),
             timed: String::new(),
             python: Vec::new(),
             counted: Vec::new(),
@@ -153,8 +156,9 @@ impl Report {
 
     fn long(&self) -> String {
         format!(
-            "# Measured\n\n{}\n### Times\n\nMedians of rounds that take turns.\n{}",
+            "{}\n### Times\n\nMedians of {}, in which the clients take turns.\n{}",
             self.short(),
+            self.rounds,
             self.timed
         )
     }
@@ -162,7 +166,7 @@ impl Report {
     /// Writes the whole, and the figures that plots are drawn from.
     pub(super) fn write(&self, out: &Path) -> Result<Written> {
         let written = Written { table: out.join("performance.md"), figures: out.join("figures.tsv") };
-        fs::write(&written.table, self.long())
+        fs::write(&written.table, format!("# Measured\n\n{}", self.long()))
             .with_context(|| format!("writing {}", written.table.display()))?;
         fs::write(&written.figures, &self.figures)
             .with_context(|| format!("writing {}", written.figures.display()))?;
@@ -172,9 +176,7 @@ impl Report {
     /// Writes the whole into a document, between its marks.
     pub(super) fn update(&self, document: &Path) -> Result<()> {
         let text = fs::read_to_string(document).with_context(|| format!("reading {}", document.display()))?;
-        let measured =
-            format!("{}\n### Times\n\nMedians of rounds that take turns.\n{}", self.short(), self.timed);
-        let text = between(&text, &measured).context("the document has no marks for what is measured")?;
+        let text = between(&text, &self.long()).context("the document has no marks for what is measured")?;
         fs::write(document, text).with_context(|| format!("writing {}", document.display()))
     }
 }
