@@ -87,8 +87,9 @@ fn lacks_room(error: &SubmitError) -> Option<SubmitError> {
 impl Cluster {
     /// Queues `count` requests by their keys, as [`Cluster::submit`] does, but each server's together. `request` makes the
     /// one with this number, always the same, or none where it has no valid key: then nothing at all is queued, `each` is
-    /// not called, and the result is false, as it is for 2^32 - 1 requests or more. Else `each` is told of every request, of those that are queued in the order of
-    /// their opaques, which count up by one. Where a server has no room for one, it takes none of those behind it.
+    /// not called, and the result is false, as it is for 2^32 - 1 requests or more. Else `each` is told of every request, of
+    /// those that are queued in the order of their opaques, which count up by one. Where a server has no room for one, it
+    /// takes none of those behind it.
     #[inline(always)]
     pub fn submit_many<'r>(
         &mut self,
