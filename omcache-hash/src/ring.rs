@@ -100,17 +100,25 @@ impl Ring {
     #[inline]
     #[must_use]
     pub fn server(&self, hash: u32) -> usize {
-        let Some(cell) = self.cells.get((hash >> self.shift) as usize) else {
-            return usize::from(self.first);
-        };
-        // Which of the two is as good as random, so this should be no branch.
-        let server = if hash > cell.split { cell.after } else { cell.before };
-        if server == CROWDED {
-            return self.crowded(hash, cell.split as usize);
-        }
-        usize::from(server)
+        self.finder()(hash)
     }
 
+    /// [`Ring::server`] for many hashes: what it needs of the ring is at hand.
+    #[inline(always)]
+    pub(crate) fn finder(&self) -> impl Fn(u32) -> usize + Copy {
+        let (cells, shift) = (&*self.cells, self.shift);
+        move |hash| {
+            let Some(cell) = cells.get((hash >> shift) as usize) else { return usize::from(self.first) };
+            // Which of the two is as good as random, so this should be no branch.
+            let server = if hash > cell.split { cell.after } else { cell.before };
+            if server == CROWDED {
+                return self.crowded(hash, cell.split as usize);
+            }
+            usize::from(server)
+        }
+    }
+
+    #[inline(never)]
     fn crowded(&self, hash: u32, start: usize) -> usize {
         let points = self.points.get(start..).unwrap_or_default();
         let (near, far) = points.split_at_checked(NEAR).unwrap_or((points, &[]));

@@ -89,14 +89,14 @@ proptest! {
         named in named(),
         keys in prop_oneof![
             (0..70_usize).prop_flat_map(|len| prop::collection::vec(prop::collection::vec(any::<u8>(), len), 0..14)),
-            prop::collection::vec(key(), 0..14),
+            prop::collection::vec(key(), 0..100),
         ],
     ) {
         let continuum = Continuum::new(&named, &servers(&given)).unwrap();
         let mut found = Vec::new();
         continuum.for_each_server(keys.len(), |at| &keys[at], |at, server| found.push((at, Some(server))));
-        let alone: Vec<_> = keys.iter().map(|key| continuum.server(key)).enumerate().collect();
-        prop_assert_eq!(found, alone);
+        let alone = keys.iter().map(|key| continuum.server(key)).enumerate().rev();
+        prop_assert_eq!(found, alone.collect::<Vec<_>>());
     }
 
     #[test]

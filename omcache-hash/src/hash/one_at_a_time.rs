@@ -26,48 +26,56 @@ pub fn one_at_a_time_unsigned(key: &[u8]) -> u32 {
     finish(absorb(0, key, u32::from))
 }
 
-/// [`one_at_a_time`] of four keys at once: less work than one after the other, and less waiting, where the processor has
-/// vectors.
-#[inline(always)]
-pub(crate) fn one_at_a_time_of_four(keys: [&[u8]; 4]) -> [u32; 4] {
-    let mut hashes = [0; 4];
-    let [mut first, mut second, mut third, mut fourth] = keys;
-    // What all keys have is absorbed together, sixteen bytes or four at a time.
-    while let (Some((one, rest)), Some((two, rest2)), Some((three, rest3)), Some((four, rest4))) = (
-        first.split_first_chunk::<16>(),
-        second.split_first_chunk::<16>(),
-        third.split_first_chunk::<16>(),
-        fourth.split_first_chunk::<16>(),
-    ) {
-        let pieces = [one, two, three, four];
-        absorb_words(&mut hashes, &[0, 1, 2, 3].map(|at| pieces.map(|piece| word(piece, at))));
-        (first, second, third, fourth) = (rest, rest2, rest3, rest4);
+/// Words of each of four keys that are absorbed at a time.
+const WORDS: usize = 16;
+
+/// [`one_at_a_time`] of each key: less work than one after the other, and less waiting, where the processor has vectors.
+#[inline(never)]
+pub(crate) fn one_at_a_time_of_many(keys: &[&[u8]], hashes: &mut [u32]) {
+    let mut words = [[0; 4]; WORDS];
+    let (fours, others) = keys.as_chunks::<4>();
+    let (places, other_places) = hashes.as_chunks_mut::<4>();
+    for (keys, hashes) in fours.iter().zip(places) {
+        absorb_four(hashes, *keys, &mut words);
     }
-    while let (Some((one, rest)), Some((two, rest2)), Some((three, rest3)), Some((four, rest4))) = (
-        first.split_first_chunk::<4>(),
-        second.split_first_chunk::<4>(),
-        third.split_first_chunk::<4>(),
-        fourth.split_first_chunk::<4>(),
-    ) {
-        absorb_words(&mut hashes, &[[one, two, three, four].map(|piece| word(piece, 0))]);
-        (first, second, third, fourth) = (rest, rest2, rest3, rest4);
+    for (key, hash) in others.iter().zip(other_places) {
+        *hash = absorb_signed(0, key);
     }
-    for (hash, rest) in hashes.iter_mut().zip([first, second, third, fourth]) {
-        if !rest.is_empty() {
-            *hash = absorb_signed(*hash, rest);
-        }
+    for hash in hashes {
         *hash = finish(*hash);
     }
-    hashes
 }
 
-/// The word at this place.
+/// What all four keys have is absorbed together, in words of four bytes; then what some have more.
 #[inline(always)]
-fn word(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes(bytes.as_chunks::<4>().0.get(at).copied().unwrap_or_default())
+fn absorb_four(hashes: &mut [u32; 4], keys: [&[u8]; 4], words: &mut [[u32; 4]; WORDS]) {
+    *hashes = [0; 4];
+    let [mut first, mut second, mut third, mut fourth] = keys.map(|key| key.as_chunks::<4>().0);
+    let mut common = 0;
+    loop {
+        let mut count = 0;
+        let fours = first.iter().zip(second).zip(third).zip(fourth);
+        for (words, (((one, two), three), four)) in words.iter_mut().zip(fours) {
+            *words = [*one, *two, *three, *four].map(u32::from_le_bytes);
+            count += 1;
+        }
+        absorb_words(hashes, words.get(..count).unwrap_or_default());
+        common += 4 * count;
+        if count < WORDS {
+            break;
+        }
+        for key in [&mut first, &mut second, &mut third, &mut fourth] {
+            *key = key.get(WORDS..).unwrap_or_default();
+        }
+    }
+    for (hash, key) in hashes.iter_mut().zip(keys) {
+        if let Some(rest @ [_, ..]) = key.get(common..) {
+            *hash = absorb_signed(*hash, rest);
+        }
+    }
 }
 
-/// Four bytes of each of four keys, and the next ones. A lane each, so that it compiles to vector instructions.
+/// A word of each of four keys, and the next ones. A lane each, so that it compiles to vector instructions.
 #[inline(never)]
 fn absorb_words(hashes: &mut [u32; 4], words: &[[u32; 4]]) {
     let mut state = *hashes;
