@@ -102,11 +102,31 @@ impl Out for &mut [u8] {
         }
         *place = *header;
         extras_place.copy_from_slice(extras);
-        key_place.copy_from_slice(key);
+        copy_key(key_place, key);
         if !value.is_empty() {
             value_place.copy_from_slice(value);
         }
         Ok(())
+    }
+}
+
+/// Copies a key to a place of its length: one of a usual length in two pieces, which may overlap, without a call.
+#[inline(always)]
+fn copy_key(place: &mut [u8], key: &[u8]) {
+    const PIECE: usize = 16;
+    if let (Some(first), Some(last)) = (key.first_chunk::<PIECE>(), key.last_chunk::<PIECE>())
+        && key.len() <= 2 * PIECE
+        && place.len() == key.len()
+    {
+        let (first, last) = (*first, *last);
+        if let Some(begin) = place.first_chunk_mut() {
+            *begin = first;
+        }
+        if let Some(end) = place.last_chunk_mut() {
+            *end = last;
+        }
+    } else {
+        place.copy_from_slice(key);
     }
 }
 

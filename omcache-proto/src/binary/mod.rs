@@ -45,6 +45,7 @@
 mod decode;
 mod encode;
 mod extras;
+mod found;
 mod header;
 mod opcode;
 mod packet;
@@ -53,6 +54,7 @@ mod status;
 
 pub use decode::{Decoded, decode_request, decode_response};
 pub use extras::{CounterExtras, FlushExtras, GetResponseExtras, StoreExtras, TouchExtras, VerbosityExtras};
+pub use found::Found;
 pub use header::{HEADER_LEN, MAGIC_REQUEST, MAGIC_RESPONSE, RequestHeader, ResponseHeader};
 pub use opcode::Opcode;
 pub use packet::RequestPacket;

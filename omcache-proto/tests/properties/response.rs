@@ -1,7 +1,7 @@
 //! Responses: written and read again, whole and cut off, and what is read out of them.
 
 use bytes::BytesMut;
-use omcache_proto::binary::{Decoded, HEADER_LEN, Opcode, ResponsePacket, Status, decode_response};
+use omcache_proto::binary::{Decoded, Found, HEADER_LEN, Opcode, ResponsePacket, Status, decode_response};
 use proptest::prelude::*;
 
 use crate::strategy::{bytes, packet_parts};
@@ -58,6 +58,36 @@ proptest! {
             _ => None,
         };
         prop_assert_eq!(packet.flags(), expected);
+    }
+
+    /// The short way has what the long one has, and nothing else; a byte of the header is another one now and then.
+    #[test]
+    fn values_are_found_as_they_are_decoded(
+        parts in packet_parts(),
+        (opcode, status) in (prop::sample::select(vec![0x00, 0x09, 0x0d, 0x1d, 0x24, 0x01, 0x1c]), 0..2_u16),
+        flags in prop::collection::vec(any::<u8>(), 3..6),
+        broken in prop::option::weighted(0.4, (0..HEADER_LEN, any::<u8>())),
+        (missing, spare, other) in (0..2_usize, 0..2_usize, 0..2_u32),
+    ) {
+        let (opcode, status, extras) = (Opcode(opcode), Status(status), &flags[..]);
+        let packet = ResponsePacket { opcode, status, extras, ..parts.response() };
+        let mut buffer = encoded(packet);
+        if let Some((at, byte)) = broken {
+            buffer[at] = byte;
+        }
+        buffer.extend_from_slice(&[0x81][..spare]);
+        let input = &buffer[..buffer.len() - missing];
+        let (asked, max_body) = (packet.opaque ^ other, packet.encoded_len() - HEADER_LEN);
+        let expected = match decode_response(input, max_body) {
+            Ok(Decoded::Complete { message, consumed })
+                if (message.opcode, message.opaque) == (opcode, asked) && message.status.is_success() =>
+            {
+                let (cas, key, value) = (message.cas, message.key, message.value);
+                message.flags().map(|flags| (Found { flags, cas, key, value }, &input[consumed..]))
+            }
+            _ => None,
+        };
+        prop_assert_eq!(Found::decode(input, opcode, asked, max_body), expected);
     }
 
     #[test]
