@@ -67,6 +67,25 @@ pub(crate) struct InFlight {
     loud_end: usize,
 }
 
+/// Quiet requests that join a FIFO one after the other, as far as it has memory at hand.
+pub(crate) struct Joining<'f> {
+    entries: &'f mut Vec<Entry>,
+    left: usize,
+}
+
+impl Joining<'_> {
+    /// Adds one; false where there is no room for it.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, entry: Entry) -> bool {
+        if self.left == 0 || self.entries.len() == self.entries.capacity() {
+            return false;
+        }
+        self.left -= 1;
+        self.entries.push(entry);
+        true
+    }
+}
+
 /// What is counted of a FIFO, while somebody looks at its entries.
 pub(crate) struct Remaining<'f> {
     head: &'f mut usize,
@@ -75,13 +94,25 @@ pub(crate) struct Remaining<'f> {
 }
 
 impl Remaining<'_> {
-    /// Takes these, which are the first ones, as answered; whether any that are left get a response in any case.
-    pub(crate) fn take_out(&mut self, answered: &[Entry]) -> bool {
-        *self.head += answered.len();
-        *self.bytes -= answered.iter().map(|entry| entry.len as usize).sum::<usize>();
-        *self.loud -= answered.iter().filter(|entry| !entry.is_quiet).count();
+    /// Takes those of `all` as answered that are not left; whether any that are left get a response in any case.
+    pub(crate) fn take_out(self, all: &[Entry], left: &[Entry]) -> bool {
+        let count = all.len() - left.len();
+        *self.head += count;
+        // The fewer are counted.
+        if left.len() < count {
+            (*self.bytes, *self.loud) = sums(left);
+        } else {
+            let (bytes, loud) = sums(all.get(..count).unwrap_or_default());
+            (*self.bytes, *self.loud) = (*self.bytes - bytes, *self.loud - loud);
+        }
         *self.loud > 0
     }
+}
+
+/// The bytes of these, and how many of them get a response in any case.
+fn sums(entries: &[Entry]) -> (usize, usize) {
+    let bytes = entries.iter().map(|entry| entry.len as usize).sum();
+    (bytes, entries.iter().filter(|entry| !entry.is_quiet).count())
 }
 
 impl InFlight {
@@ -98,7 +129,20 @@ impl InFlight {
         }
     }
 
+    /// Takes quiet ones together, until there are `longest` in a row; [`InFlight::took`] is to be told of their bytes.
+    #[inline(always)]
+    pub(crate) fn at_hand(&mut self, longest: usize) -> Joining<'_> {
+        Joining { left: longest.saturating_sub(self.quiet_run()), entries: &mut self.entries }
+    }
+
+    /// Counts the bytes of those that joined together.
+    #[inline(always)]
+    pub(crate) fn took(&mut self, bytes: usize) {
+        self.bytes += bytes;
+    }
+
     /// Makes room for so many more at once.
+    #[inline]
     pub(crate) fn reserve(&mut self, count: usize, pool: &mut Pool) {
         if self.entries.capacity() - self.entries.len() < count {
             self.make_room(pool);
@@ -229,8 +273,8 @@ impl InFlight {
 
     /// Takes out the first `count` entries.
     pub(crate) fn drop_first(&mut self, count: usize) {
-        let (entries, mut remaining) = self.parts();
-        remaining.take_out(entries.get(..count).unwrap_or(entries));
+        let (entries, remaining) = self.parts();
+        remaining.take_out(entries, entries.get(count..).unwrap_or_default());
         self.forget_answered();
     }
 
@@ -337,8 +381,8 @@ impl InFlight {
     pub(crate) fn split_tail(&mut self, count: usize) -> Vec<Entry> {
         let at = self.entries.len() - count.min(self.under_way().len());
         let tail = self.entries.split_off(at);
-        self.bytes -= tail.iter().map(|entry| entry.len as usize).sum::<usize>();
-        self.loud -= tail.iter().filter(|entry| !entry.is_quiet).count();
+        let (bytes, loud) = sums(&tail);
+        (self.bytes, self.loud) = (self.bytes - bytes, self.loud - loud);
         self.find_loud_end();
         tail
     }

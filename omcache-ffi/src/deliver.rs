@@ -7,7 +7,7 @@ use std::ptr;
 use omcache::Bytes;
 use omcache::driver::Level;
 use omcache::driver::conn::{Event, Response};
-use omcache::driver::proto::binary::{Opcode, ResponsePacket, Status};
+use omcache::driver::proto::binary::{Found, Opcode};
 
 use crate::failure::is_discarded;
 use crate::handle::Handle;
@@ -76,36 +76,24 @@ pub(crate) fn bare_value(status: c_int) -> omcache_value_t {
     }
 }
 
-pub(crate) fn value_of(response: &Response<'_>) -> omcache_value_t {
-    let packet = response.packet();
-    if is_got(&packet) { got(&packet) } else { other_value_of(packet) }
-}
-
-/// Whether it is a value that was read.
-#[inline(always)]
-fn is_got(packet: &ResponsePacket<'_>) -> bool {
-    // What a batch asks for comes first, as it costs less than to look for all of its family.
-    packet.status == Status::SUCCESS && (packet.opcode == Opcode::GETKQ || packet.opcode.is_get_family())
-}
-
 /// A value that was read.
 #[inline(always)]
-fn got(packet: &ResponsePacket<'_>) -> omcache_value_t {
+fn got(found: &Found<'_>) -> omcache_value_t {
     omcache_value_t {
         status: ret::OK,
-        key: packet.key.as_ptr(),
-        key_len: packet.key.len(),
-        data: packet.value.as_ptr(),
-        data_len: packet.value.len(),
-        flags: packet.flags().unwrap_or_default(),
-        cas: packet.cas,
+        key: found.key.as_ptr(),
+        key_len: found.key.len(),
+        data: found.value.as_ptr(),
+        data_len: found.value.len(),
+        flags: found.flags,
+        cas: found.cas,
         delta_value: 0,
     }
 }
 
-/// Any other answer.
-#[inline(never)]
-fn other_value_of(packet: ResponsePacket<'_>) -> omcache_value_t {
+/// Any answer.
+pub(crate) fn value_of(response: &Response<'_>) -> omcache_value_t {
+    let packet = response.packet();
     let end_of_stat = packet.opcode == Opcode::STAT && packet.key.is_empty() && packet.value.is_empty();
     omcache_value_t {
         status: ret::of_status(packet.status),
@@ -173,51 +161,66 @@ impl Handle {
     }
 
     /// Takes the responses that this call waits for, as long as each is one that nobody but the call is to be told of. What
-    /// is left is for [`Handle::take_event`].
+    /// is left is for [`Handle::take_event`]; whether nothing is.
     #[inline(never)]
-    pub(crate) fn take_plain(&mut self, op: &mut Op) {
+    pub(crate) fn take_plain(&mut self, op: &mut Op) -> bool {
         let tells = self.response_callback.is_some() || self.log.wants(Level::Debug);
-        let [active] = self.active.as_mut_slice() else { return };
+        let [active] = self.active.as_mut_slice() else { return false };
         if tells || !op.awaits(active.first) || !active.backlog.is_empty() || op.stored >= op.capacity {
-            return;
+            return false;
         }
         let (first, count) = (active.first, active.count);
-        let (values, capacity) = (op.values, op.capacity);
-        let (mut stored, mut refusal) = (op.stored, None);
-        while let Some(mut answers) = self.driver.cluster.answers() {
-            while stored < capacity
-                && let Some(answer) = answers.next()
-            {
-                if answer.opaque.wrapping_sub(first) as usize >= count {
-                    continue;
+        let is_ours = |opaque: u32| (opaque.wrapping_sub(first) as usize) < count;
+        // SAFETY: the program gave room for `capacity` values, and `stored` is less.
+        let (begin, end) = unsafe { (op.values.add(op.stored), op.values.add(op.capacity)) };
+        let (mut place, mut refusal) = (begin, None);
+        let mut goes_on = true;
+        while goes_on {
+            let mut next = place;
+            self.driver.cluster.take_values(|_, opaque, found| {
+                if is_ours(opaque) {
+                    // SAFETY: `next` is before the end of the program's array.
+                    next = unsafe {
+                        next.write(got(&found));
+                        next.add(1)
+                    };
                 }
-                // SAFETY: the program gave room for `capacity` values, and `stored` is less.
-                let place = unsafe { values.add(stored) };
-                stored += 1;
-                if is_got(&answer) {
-                    // SAFETY: as above.
-                    unsafe { place.write(got(&answer)) };
-                    continue;
-                }
-                let (opcode, status) = (answer.opcode, answer.status);
-                let value = other_value_of(answer);
-                op.worst = op.worst.max(value.status);
-                // SAFETY: as above.
-                unsafe { place.write(value) };
-                if value.status == ret::FAIL {
-                    refusal = Some((opcode, status));
-                    break;
-                }
-            }
-            if stored == capacity || refusal.is_some() {
+                next != end
+            });
+            place = next;
+            if place == end {
                 break;
             }
+            // Then those that are no values, up to the next one.
+            goes_on = false;
+            self.driver.cluster.take_responses(|response| {
+                goes_on = true;
+                if !is_ours(response.opaque()) {
+                    return true;
+                }
+                let value = value_of(&response);
+                op.worst = op.worst.max(value.status);
+                if value.status == ret::FAIL {
+                    refusal = Some((response.header().opcode, response.header().status));
+                }
+                // SAFETY: as above.
+                place = unsafe {
+                    place.write(value);
+                    place.add(1)
+                };
+                place != end && refusal.is_none() && value.status != ret::OK
+            });
+            goes_on &= place != end && refusal.is_none();
         }
-        active.outstanding = active.outstanding.saturating_sub(stored - op.stored);
-        op.stored = stored;
+        // SAFETY: both are places of the program's array.
+        let stored = unsafe { place.offset_from_unsigned(begin) };
+        active.outstanding = active.outstanding.saturating_sub(stored);
+        op.stored += stored;
         if let Some((opcode, status)) = refusal {
             self.note_refusal(opcode, status);
         }
+        // What only callbacks were shown need not stay, and is let go of with the next event.
+        op.stored > 0 && !self.driver.cluster.has_events()
     }
 
     /// Gives an outcome to the call that waits for it; returns whether that is this one.

@@ -98,8 +98,8 @@ impl Handle {
                     None
                 }
                 Phase::Exchange => {
-                    self.take_plain(op);
-                    self.take_event(op).unwrap_or_else(|| {
+                    let told = if self.take_plain(op) { None } else { self.take_event(op) };
+                    told.unwrap_or_else(|| {
                         self.advance(op);
                         None
                     })

@@ -7,41 +7,39 @@ use omcache::driver::conn::{SubmitError, Submitted};
 use omcache::driver::proto::binary::Opcode;
 use omcache::driver::proto::{Key, Request};
 
-use crate::boundary::key_of;
 use crate::handle::Handle;
 use crate::op::{Keys, Op};
 use crate::ret;
 use crate::types::{omcache_req_header_s, omcache_req_t};
 
 impl Handle {
-    /// Submits a request for each key and writes those that were accepted to the front of the program's array, the others
+    /// Submits a request for each key, which all are valid, and writes those that were accepted to the front of the program's array, the others
     /// to its end. Returned is how many were accepted, and why the last one of the others was not; where a key is invalid,
     /// nothing is submitted or written.
     #[inline(never)]
     pub(crate) fn submit_keys(&mut self, op: &mut Op, keys: Keys) -> (usize, c_int) {
-        let count = op.request_count;
-        let (mut accepted, mut end) = (0, count);
+        let (count, requests) = (op.request_count, op.requests);
         let mut refused = Vec::new();
-        let requests = op.requests;
-        // SAFETY: the arrays hold as many keys as there are requests.
-        let key = |at: usize| unsafe { key_of(*keys.keys.add(at), *keys.lens.add(at)) };
+        // SAFETY: the arrays hold as many keys as there are requests, all of which were looked at.
+        let key =
+            move |at: usize| unsafe { std::slice::from_raw_parts(*keys.keys.add(at), *keys.lens.add(at)) };
         let request =
-            |at: usize| Some(Request::Get { key: Key::new(key(at)?).ok()?, with_key: true, quiet: true });
-        let valid = self.driver.cluster.submit_many(count, request, |Submitted { at, server, result }| {
-            let (place, opaque, server) = match result {
-                Ok(opaque) => {
-                    accepted += 1;
-                    (accepted - 1, opaque, server as c_int)
-                }
-                Err(error) => {
-                    refused.push(error);
-                    end -= 1;
-                    (end, 0, -1)
-                }
-            };
-            // SAFETY: the array has as many requests as there are keys, each of which comes once.
-            unsafe { requests.add(place).write(request_of(key(at).unwrap_or_default(), opaque, server)) };
-        });
+            move |at: usize| Some(Request::Get { key: Key::new(key(at)).ok()?, with_key: true, quiet: true });
+        let before = self.driver.cluster.last_opaque();
+        let valid =
+            self.driver.cluster.submit_many(count, key, request, |Submitted { at, server, result }| {
+                let (place, opaque, server) = match result {
+                    // They count up by one.
+                    Ok(opaque) => (opaque.wrapping_sub(before) as usize - 1, opaque, server as c_int),
+                    Err(error) => {
+                        refused.push(error);
+                        (count - refused.len(), 0, -1)
+                    }
+                };
+                // SAFETY: the array has as many requests as there are keys, each of which comes once.
+                unsafe { requests.add(place).write(request_of(key(at), opaque, server)) };
+            });
+        let accepted = self.driver.cluster.last_opaque().wrapping_sub(before) as usize;
         if refused.is_empty() {
             return (accepted, if valid { ret::OK } else { ret::INVALID });
         }

@@ -31,7 +31,21 @@ impl Outgoing {
         self.buffer.get_mut(begin..self.end).unwrap_or_default()
     }
 
+    /// The room at hand, where no more than `limit` bytes may wait. What is written to its front is to be taken.
+    #[inline(always)]
+    pub(crate) fn at_hand(&mut self, limit: usize) -> &mut [u8] {
+        let room = limit.saturating_sub(self.len()).min(self.buffer.len() - self.end);
+        self.buffer.get_mut(self.end..self.end + room).unwrap_or_default()
+    }
+
+    /// Appends what was written to the first `len` bytes of the room at hand.
+    #[inline(always)]
+    pub(crate) fn take(&mut self, len: usize) {
+        self.end = (self.end + len).min(self.buffer.len());
+    }
+
     /// Makes room for `len` bytes at once.
+    #[inline]
     pub(crate) fn reserve(&mut self, len: usize, pool: &mut Pool) {
         if self.buffer.len() - self.end < len {
             self.make_room(len, pool);

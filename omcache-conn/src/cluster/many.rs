@@ -2,65 +2,62 @@
 
 use std::cell::Cell;
 
-use omcache_proto::Request;
+use omcache_proto::{Key, Request};
 
 use super::{Cluster, Target};
 use crate::error::SubmitError;
-use crate::in_flight::Origin;
-
-/// More requests than this are worth to be expected.
-const SOME: u32 = 256;
 
 /// The memory for so many keys is kept from call to call.
 const KEPT: usize = 64 * 1024;
 
 /// Ends a chain.
-const NONE: u32 = u32::MAX;
+pub(crate) const NONE: u32 = u32::MAX;
 
-/// The keys of each server, chained in the order of the keys. Kept from call to call for its memory.
+/// The keys of each server, chained in their order. Kept from call to call for its memory.
 #[derive(Debug, Default)]
 pub(super) struct Chains {
     /// The next key of the same server, for each key.
     next: Vec<u32>,
     /// Of each server.
-    ends: Vec<Ends>,
+    heads: Vec<Head>,
     /// The servers that have some.
     servers: Vec<u32>,
 }
 
-/// A server's first key and its last one, and how many there are.
+/// A server's first key, and how many there are.
 #[derive(Clone, Copy, Debug)]
-struct Ends {
+struct Head {
     first: u32,
-    last: u32,
     count: u32,
 }
 
+impl Head {
+    const NONE: Self = Self { first: NONE, count: 0 };
+}
+
 impl Chains {
-    fn begin(&mut self, count: usize, servers: usize) {
-        self.next.clear();
-        self.next.resize(count, NONE);
-        self.ends.resize(servers, Ends { first: NONE, last: NONE, count: 0 });
-    }
-
+    /// Begins anew, for so many keys and servers; returned is what puts a key before those of its server.
     #[inline(always)]
-    fn add(&mut self, at: u32, server: usize) {
-        let Some(ends) = self.ends.get_mut(server) else { return };
-        if ends.first == NONE {
-            ends.first = at;
-            // A server's index has 16 bits.
-            self.servers.push(server as u32);
-        } else if let Some(next) = self.next.get_mut(ends.last as usize) {
-            *next = at;
+    fn begin(&mut self, count: usize, servers: usize) -> impl FnMut(usize, usize) {
+        // Each place is written before it is read.
+        self.next.resize(count, NONE);
+        self.heads.resize(servers, Head::NONE);
+        let (next, heads, used) = (&mut *self.next, &mut *self.heads, &mut self.servers);
+        |at, server| {
+            let (Some(head), Some(next)) = (heads.get_mut(server), next.get_mut(at)) else { return };
+            if head.first == NONE {
+                // A server's index has 16 bits.
+                used.push(server as u32);
+            }
+            // Less than the count of keys, which is less than NONE.
+            *next = std::mem::replace(&mut head.first, at as u32);
+            head.count += 1;
         }
-        ends.last = at;
-        ends.count += 1;
     }
 
-    fn take_server(&mut self) -> Option<(usize, Ends)> {
+    fn take_server(&mut self) -> Option<(usize, Head)> {
         let server = self.servers.pop()? as usize;
-        let none = Ends { first: NONE, last: NONE, count: 0 };
-        Some((server, std::mem::replace(self.ends.get_mut(server)?, none)))
+        Some((server, std::mem::replace(self.heads.get_mut(server)?, Head::NONE)))
     }
 }
 
@@ -85,40 +82,40 @@ fn lacks_room(error: &SubmitError) -> Option<SubmitError> {
 }
 
 impl Cluster {
-    /// Queues `count` requests by their keys, as [`Cluster::submit`] does, but each server's together. `request` makes the
-    /// one with this number, always the same, or none where it has no valid key: then nothing at all is queued, `each` is
-    /// not called, and the result is false, as it is for 2^32 - 1 requests or more. Else `each` is told of every request, of
-    /// those that are queued in the order of their opaques, which count up by one. Where a server has no room for one, it
-    /// takes none of those behind it.
+    /// Queues `count` requests by their keys, as [`Cluster::submit`] does, but each server's together. `key` and `request`
+    /// make the key and the request with this number, always the same. Where a key is invalid nothing at all is queued,
+    /// `each` is not called, and the result is false, as it is for 2^32 - 1 requests or more. Else `each` is told of every
+    /// request, of those that are queued in the order of their opaques, which count up by one. Where a server has no room
+    /// for one, it takes none of those behind it.
     #[inline(always)]
     pub fn submit_many<'r>(
         &mut self,
         count: usize,
-        request: impl Fn(usize) -> Option<Request<'r>>,
+        key: impl Fn(usize) -> &'r [u8],
+        request: impl Fn(usize) -> Option<Request<'r>> + Copy,
         mut each: impl FnMut(Submitted),
     ) -> bool {
         if count >= NONE as usize {
             return false;
         }
         let mut chains = std::mem::take(&mut self.chains);
-        chains.begin(count, self.order.len());
         let is_valid = Cell::new(true);
-        let key = |at| match request(at).and_then(|request| request.key()) {
-            Some(key) => key.as_bytes(),
-            None => {
-                is_valid.set(false);
-                &[]
-            }
+        let key = |at| {
+            let key = key(at);
+            is_valid.set(is_valid.get() & Key::new(key).is_ok());
+            key
         };
-        self.continuum.for_each_server(count, key, |at, server| chains.add(at as u32, server));
-        if self.order.is_empty() && is_valid.get() {
-            for at in 0..count {
+        self.continuum.for_each_server(count, key, chains.begin(count, self.order.len()));
+        if self.order.is_empty() {
+            // Nobody else looked at them.
+            (0..count).for_each(|at| _ = key(at));
+            for at in (0..count).filter(|_| is_valid.get()) {
                 each(Submitted { at, server: 0, result: Err(SubmitError::NoServers { total: 0 }) });
             }
         }
-        while let Some((server, ends)) = chains.take_server() {
+        while let Some((server, head)) = chains.take_server() {
             if is_valid.get() {
-                self.submit_chain(server, ends, &chains.next, &request, &mut each);
+                self.submit_chain(server, head, &chains.next, request, &mut each);
             }
         }
         if count <= KEPT {
@@ -132,50 +129,64 @@ impl Cluster {
     fn submit_chain<'r>(
         &mut self,
         server: usize,
-        ends: Ends,
+        head: Head,
         next: &[u32],
-        request: &impl Fn(usize) -> Option<Request<'r>>,
+        request: impl Fn(usize) -> Option<Request<'r>> + Copy,
         each: &mut impl FnMut(Submitted),
     ) {
-        let Self { connections, shared, order, .. } = self;
-        let slot = order.get(server).copied();
-        let connection = slot.and_then(|slot| connections.get_mut(slot.index())?.as_mut());
-        let mut at = ends.first as usize;
-        let (Some(connection), Some(slot)) = (connection.filter(|connection| !connection.down), slot) else {
-            let mut full = None;
-            while at < next.len() {
-                let result = match (request(at), &full) {
-                    (_, Some(full)) => Err(SubmitError::clone(full)),
-                    (Some(request), None) => self.submit(Target::Key, &request),
-                    (None, None) => Err(SubmitError::NoKey),
-                };
-                full = full.or_else(|| lacks_room(result.as_ref().err()?));
-                let server = if result.is_ok() { self.last_server } else { server };
-                each(Submitted { at, server, result });
-                at = next.get(at).map_or(usize::MAX, |&next| next as usize);
+        let next_of = |at: u32| next.get(at as usize).copied().unwrap_or(NONE);
+        let mut at = head.first;
+        let mut count = head.count;
+        while at != NONE {
+            let Self { connections, shared, order, .. } = self;
+            let slot = order.get(server).copied();
+            let connection = slot.and_then(|slot| connections.get_mut(slot.index())?.as_mut());
+            let before = shared.opaque;
+            if let Some(connection) = connection.filter(|connection| !connection.down) {
+                connection.reserve(count as usize, request(at as usize).as_ref(), shared);
+                at = connection.enqueue_at_hand(at, shared, request, |at, opaque| {
+                    each(Submitted { at: at as usize, server, result: Ok(opaque) });
+                    next_of(at)
+                });
             }
-            return;
+            let queued = shared.opaque.wrapping_sub(before);
+            count = count.saturating_sub(queued + 1);
+            if let Some(slot) = slot.filter(|_| queued > 0) {
+                self.last_server = server;
+                self.joined(slot);
+            }
+            if at != NONE {
+                at = self.submit_next(server, at, next_of, request, each);
+            }
+        }
+    }
+
+    /// Queues a server's request that there is no room for at hand, or that is for another server; that behind it is
+    /// returned. Where there is no room at all for it, all of the chain are refused.
+    #[cold]
+    #[inline(never)]
+    fn submit_next<'r>(
+        &mut self,
+        server: usize,
+        mut at: u32,
+        next_of: impl Fn(u32) -> u32,
+        request: impl Fn(usize) -> Option<Request<'r>> + Copy,
+        each: &mut impl FnMut(Submitted),
+    ) -> u32 {
+        let result = match request(at as usize) {
+            Some(request) => self.submit(Target::Key, &request),
+            None => Err(SubmitError::NoKey),
         };
-        if ends.count > SOME {
-            connection.reserve(ends.count as usize, request(at).as_ref(), shared);
+        let server = if result.is_ok() { self.last_server } else { server };
+        let full = result.as_ref().err().and_then(lacks_room);
+        each(Submitted { at: at as usize, server, result });
+        at = next_of(at);
+        while let Some(full) = full.clone()
+            && at != NONE
+        {
+            each(Submitted { at: at as usize, server, result: Err(full) });
+            at = next_of(at);
         }
-        let (mut accepted, mut full) = (false, None);
-        while at < next.len() {
-            let result = match (request(at), &full) {
-                (_, Some(full)) => Err(SubmitError::clone(full)),
-                (Some(request), None) => connection.enqueue(&request, Origin::Key, shared),
-                (None, None) => Err(SubmitError::NoKey),
-            };
-            match &result {
-                Ok(_) => accepted = true,
-                Err(error) => full = full.or_else(|| lacks_room(error)),
-            }
-            each(Submitted { at, server, result });
-            at = next.get(at).map_or(usize::MAX, |&next| next as usize);
-        }
-        if accepted {
-            self.last_server = server;
-            self.joined(slot);
-        }
+        at
     }
 }

@@ -4,6 +4,7 @@ use omcache_proto::binary::{Opcode, RequestPacket};
 use omcache_proto::{EncodeError, Request};
 
 use super::Connection;
+use crate::cluster::NONE;
 use crate::error::SubmitError;
 use crate::in_flight::{Entry, Origin};
 use crate::shared::Shared;
@@ -58,9 +59,9 @@ impl Packet for RequestPacket<'_> {
 }
 
 impl Connection {
-    /// Makes room for so many requests of the first one's length, as far as they may wait: many would grow the buffers again
-    /// and again. Where the first one is large, the others need not be.
-    #[cold]
+    /// Makes room for so many requests of the first one's length, as far as they may wait. Where the first one is large,
+    /// the others need not be.
+    #[inline]
     pub(crate) fn reserve(&mut self, count: usize, first: Option<&Request<'_>>, shared: &mut Shared) {
         let Some(len) = first.map(Packet::len).filter(|&len| len <= SMALL) else { return };
         let room = shared.config.send_limit.saturating_sub(self.outgoing.len());
@@ -94,5 +95,41 @@ impl Connection {
             self.settle_quiet(shared);
         }
         Ok(opaque)
+    }
+
+    /// Queues quiet requests, from the one with the number `at` on, as long as there is room at hand; `next` is told the
+    /// number and the opaque of each, and has the next number. Returned is the number of the first one that is not queued.
+    #[inline(always)]
+    pub(crate) fn enqueue_at_hand<'r>(
+        &mut self,
+        mut at: u32,
+        shared: &mut Shared,
+        request: impl Fn(usize) -> Option<Request<'r>>,
+        mut next: impl FnMut(u32, u32) -> u32,
+    ) -> u32 {
+        let mut opaque = shared.opaque;
+        // The one that makes a run too long has a NOOP behind it.
+        let mut queue = self.in_flight.at_hand(MAX_QUIET_RUN - 1);
+        let mut space = self.outgoing.at_hand(shared.config.send_limit);
+        let (mut room, free) = (space.len(), space.len());
+        while at != NONE
+            && let Some(request) = request(at as usize)
+            && request.opcode().is_quiet()
+        {
+            let (len, numbered) = (request.encoded_len_binary(), opaque.wrapping_add(1));
+            let Some((place, behind)) = space.split_at_mut_checked(len) else { break };
+            let entry = Entry::new(numbered, len as u32, request.opcode(), Origin::Key);
+            if request.write_binary(numbered, place).is_err() || !queue.push(entry) {
+                break;
+            }
+            (opaque, room) = (numbered, behind.len());
+            space = behind;
+            at = next(at, opaque);
+        }
+        let taken = free - room;
+        self.in_flight.took(taken);
+        self.outgoing.take(taken);
+        shared.opaque = opaque;
+        at
     }
 }

@@ -1,11 +1,11 @@
 //! One server's connection: what it owes, and what becomes of its requests.
 
-mod answers;
 mod arrivals;
 mod decode;
 mod enqueue;
 mod handshake;
 mod state;
+mod values;
 
 use bytes::BytesMut;
 use omcache_proto::binary::{HEADER_LEN, Opcode, ResponseHeader};
@@ -19,7 +19,6 @@ use crate::instant::Instant;
 use crate::server::{Address, Server};
 use crate::shared::{Queued, Shared};
 
-pub use answers::Answers;
 use arrivals::Arrivals;
 pub(crate) use decode::Message;
 pub(crate) use enqueue::{MAX_QUIET_RUN, Packet};

@@ -1,114 +1,54 @@
-//! The common case by the shortest way: whole responses, each to the request that is next in order.
+//! The common case by the shortest way: values, each for the request that is next in order.
 
-use std::fmt;
-
-use omcache_proto::binary::{Decoded, HEADER_LEN, Opcode, ResponsePacket, decode_response};
+use omcache_proto::binary::{Decoded, Found, HEADER_LEN, decode_response};
 
 use super::Connection;
-use crate::in_flight::{Entry, Origin, Remaining};
-use crate::instant::Instant;
+use crate::in_flight::{Entry, Origin};
 
-/// The responses that a connection has for the requests that are next in order.
-pub struct Answers<'c> {
-    rest: &'c [u8],
-    entries: &'c [Entry],
-    max_body: usize,
-    server: usize,
-    /// What `rest` and `entries` were: what became of them is noted at the end, as less is then to be kept at hand.
-    all: &'c [u8],
-    under_way: &'c [Entry],
-    position: &'c mut usize,
-    remaining: Remaining<'c>,
-    waiting_since: &'c mut Option<Instant>,
-}
-
-impl<'c> Answers<'c> {
-    /// The server that answered, by its index.
-    #[must_use]
-    pub fn server(&self) -> usize {
-        self.server
-    }
-
-    /// The next one that a caller waits for; none where what comes next is for [`Cluster::answers`](crate::Cluster::answers)
-    /// or [`Cluster::poll_event`](crate::Cluster::poll_event).
-    #[allow(
-        clippy::should_implement_trait,
-        reason = "an iterator's adapters would have to be inlined as well"
-    )]
-    #[inline(always)]
-    pub fn next(&mut self) -> Option<ResponsePacket<'c>> {
-        loop {
-            let Ok(Decoded::Complete { message, consumed }) = decode_response(self.rest, self.max_body)
-            else {
-                return None;
-            };
-            let (entry, behind) = self.entries.split_first()?;
-            if !is_answer(&message, entry) {
-                return None;
-            }
-            self.rest = self.rest.get(consumed..).unwrap_or_default();
-            self.entries = behind;
-            if entry.origin != Origin::Internal {
-                return Some(message);
-            }
-        }
-    }
-}
-
-impl Drop for Answers<'_> {
-    fn drop(&mut self) {
-        let answered = self.under_way.len() - self.entries.len();
-        let owes = self.remaining.take_out(self.under_way.get(..answered).unwrap_or_default());
-        *self.position += self.all.len() - self.rest.len();
-        if answered > 0 && !owes {
-            // All is sent, and nothing is owed.
-            *self.waiting_since = None;
-        }
-    }
-}
-
-impl fmt::Debug for Answers<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answers").field("bytes", &self.rest.len()).finish_non_exhaustive()
-    }
-}
-
-/// Whether [`Answers::next`] has something: who asks for it again and again gets on.
-fn is_next(rest: &[u8], max_body: usize, first: &Entry) -> bool {
-    match decode_response(rest, max_body) {
-        Ok(Decoded::Complete { message, .. }) => is_answer(&message, first),
-        _ => false,
-    }
-}
-
-#[inline(always)]
-fn is_answer(message: &ResponsePacket<'_>, first: &Entry) -> bool {
-    // Several packets may answer STAT.
-    first.opaque == message.opaque && first.opcode == message.opcode && message.opcode != Opcode::STAT
+/// What is behind the response to a NOOP of this crate's own, where that comes next and all of it is there.
+#[cold]
+#[inline(never)]
+fn behind_own<'r>(entry: &Entry, rest: &'r [u8], max_body: usize) -> Option<&'r [u8]> {
+    let Ok(Decoded::Complete { message, consumed }) = decode_response(rest, max_body) else { return None };
+    let is_own = entry.origin == Origin::Internal && message.opaque == entry.opaque;
+    rest.get(consumed..).filter(|_| is_own && message.opcode == entry.opcode)
 }
 
 impl Connection {
-    /// The responses for those who only look at what was answered. None where the next message is no such response.
-    pub(crate) fn answers(&mut self, receive_limit: usize) -> Option<Answers<'_>> {
+    /// Shows the values that come next to those who only look at them, each with its request's opaque: `each` returns
+    /// whether to go on. Returned is the same, of the last one; none where something else comes next.
+    #[inline(always)]
+    pub(crate) fn take_values(
+        &mut self,
+        receive_limit: usize,
+        mut each: impl FnMut(u32, Found<'_>) -> bool,
+    ) -> Option<bool> {
         let max_body = receive_limit.checked_sub(HEADER_LEN)?;
         if !self.is_plain() {
             return None;
         }
-        let (rest, position) = self.incoming.parts();
-        let (entries, remaining) = self.in_flight.parts();
-        if !is_next(rest, max_body, entries.first()?) {
+        let (all, position) = self.incoming.parts();
+        let (under_way, remaining) = self.in_flight.parts();
+        // What became of them is noted at the end, as less is then to be kept at hand.
+        let (mut rest, mut entries, mut goes_on) = (all, under_way, true);
+        while goes_on && let Some((entry, behind)) = entries.split_first() {
+            if let Some((found, unread)) = Found::decode(rest, entry.opcode, entry.opaque, max_body) {
+                (rest, entries) = (unread, behind);
+                goes_on = each(entry.opaque, found);
+            } else if let Some(unread) = behind_own(entry, rest, max_body) {
+                (rest, entries) = (unread, behind);
+            } else {
+                break;
+            }
+        }
+        if entries.len() == under_way.len() {
             return None;
         }
-        Some(Answers {
-            rest,
-            entries,
-            max_body,
-            server: self.index.unwrap_or_default(),
-            all: rest,
-            under_way: entries,
-            position,
-            remaining,
-            waiting_since: &mut self.waiting_since,
-        })
+        *position += all.len() - rest.len();
+        if !remaining.take_out(under_way, entries) {
+            // All is sent, and nothing is owed.
+            self.waiting_since = None;
+        }
+        Some(goes_on)
     }
 }

@@ -23,7 +23,7 @@ fn keys(count: usize) -> Vec<String> {
 #[test]
 fn each_key_is_asked_of_its_own_server_and_its_answer_shown() {
     let mut world = ready(Config::default(), 4);
-    world.shows_answers = true;
+    world.shows_values = true;
     let keys = keys(403);
     for key in &keys {
         let server = world.cluster.server_for_key(key.as_bytes()).unwrap();
@@ -87,7 +87,7 @@ fn what_has_no_room_is_not_overtaken() {
         Some(Request::Store { mode, key, value, flags: 0, expiration: 0, cas: 0, quiet: true })
     };
     let mut told = Vec::new();
-    assert!(world.cluster.submit_many(4, request, |submitted| told.push(submitted)));
+    assert!(world.cluster.submit_many(4, |_| key.as_bytes(), request, |submitted| told.push(submitted)));
     assert!(told[0].result.is_ok());
     for submitted in &told[1..] {
         let full = matches!(submitted.result, Err(SubmitError::SendBufferFull { server: 0, .. }));
@@ -114,7 +114,7 @@ fn what_has_no_room_elsewhere_is_not_overtaken() {
         Some(Request::Store { mode, key, value, flags: 0, expiration: 0, cas: 0, quiet: true })
     };
     let mut told = Vec::new();
-    assert!(world.cluster.submit_many(2, request, |submitted| told.push(submitted)));
+    assert!(world.cluster.submit_many(2, |_| key.as_bytes(), request, |submitted| told.push(submitted)));
     for submitted in &told {
         let full = matches!(submitted.result, Err(SubmitError::SendBufferFull { server: 1, .. }));
         assert!(full, "{submitted:?}");

@@ -18,7 +18,7 @@ use omcache_conn::{
     Action, Address, Cluster, Config, ConnectionId, Event, Failure, Health, Instant, LookupId, Outcome,
     Response, Server, ServerChange, SubmitError, Target,
 };
-use omcache_proto::binary::{HEADER_LEN, ResponsePacket};
+use omcache_proto::binary::{HEADER_LEN, ResponsePacket, Status};
 use omcache_proto::{Key, Request, StoreMode};
 
 use ledger::{Answer, Fate, Ledger};
@@ -64,9 +64,9 @@ pub(crate) struct World {
     pub(crate) goes_alone: bool,
     /// Requests that went the shortest way.
     pub(crate) went_alone: usize,
-    /// Looks at answers by the way of those who only look.
-    pub(crate) shows_answers: bool,
-    /// Answers that came that way.
+    /// Looks at values by the way of those who only look.
+    pub(crate) shows_values: bool,
+    /// Values that came that way.
     pub(crate) shown: usize,
     /// Calls `handle_time` more often than it has to.
     pub(crate) eager: bool,
@@ -93,7 +93,7 @@ impl World {
             kept: Vec::new(),
             goes_alone: false,
             went_alone: 0,
-            shows_answers: false,
+            shows_values: false,
             shown: 0,
             eager: false,
             sequence: 0,
@@ -129,8 +129,9 @@ impl World {
 
     /// Submits quiet requests on these keys together; how many were accepted.
     pub(crate) fn submit_many(&mut self, keys: &[String], deletes: bool) -> usize {
+        let key = |at: usize| keys[at].as_bytes();
         let request = |at: usize| {
-            let key = Key::new(keys[at].as_bytes()).ok()?;
+            let key = Key::new(key(at)).ok()?;
             Some(match deletes {
                 true => Request::Delete { key, cas: 0, quiet: true },
                 false => Request::Get { key, with_key: at.is_multiple_of(2), quiet: true },
@@ -138,7 +139,7 @@ impl World {
         };
         let before = self.cluster.last_opaque();
         let mut told = Vec::new();
-        let valid = self.cluster.submit_many(keys.len(), request, |submitted| told.push(submitted));
+        let valid = self.cluster.submit_many(keys.len(), key, request, |submitted| told.push(submitted));
         assert_eq!(valid, (0..keys.len()).all(|at| request(at).is_some()));
         assert_eq!(told.len(), if valid { keys.len() } else { 0 });
         let mut numbers: Vec<_> = told.iter().map(|submitted| submitted.at).collect();
@@ -518,7 +519,7 @@ impl World {
 
     /// Takes an event, and those that may be asked for with it.
     pub(crate) fn drain_one(&mut self) -> bool {
-        if self.shows_answers && self.show_answers() {
+        if self.shows_values && self.show_values() {
             return true;
         }
         let has_events = self.cluster.has_events();
@@ -560,20 +561,15 @@ impl World {
         false
     }
 
-    /// Looks at answers, not always to the last one.
-    fn show_answers(&mut self) -> bool {
+    /// Looks at values, not always at all that there are.
+    fn show_values(&mut self) -> bool {
         let mut seen = Vec::new();
-        while let Some(mut answers) = self.cluster.answers() {
-            let server = answers.server();
-            while seen.len() < 5
-                && let Some(packet) = answers.next()
-            {
-                seen.push(look_at_packet(&packet, server));
-            }
-            if seen.len() == 5 {
-                break;
-            }
-        }
+        self.cluster.take_values(|server, opaque, found| {
+            let opcode = self.ledger.record(opaque).opcode;
+            let (endpoint, key, value) = (String::new(), found.key.to_vec(), found.value.to_vec());
+            seen.push(Answer { opaque, opcode, status: Status::SUCCESS, server, endpoint, key, value });
+            seen.len() < 5
+        });
         self.shown += seen.len();
         let any = !seen.is_empty();
         for answer in seen {
@@ -730,25 +726,16 @@ impl World {
 
 /// What is in a response; its value may be kept.
 fn look_at(response: Response<'_>, kept: Option<&mut Vec<(Bytes, Vec<u8>)>>) -> Answer {
-    let answer = look_at_packet(&response.packet(), response.server());
+    let (packet, server) = (response.packet(), response.server());
+    let ResponsePacket { opaque, opcode, status, .. } = packet;
+    let (endpoint, key, value) = (String::new(), packet.key.to_vec(), packet.value.to_vec());
+    let answer = Answer { opaque, opcode, status, server, endpoint, key, value };
     assert_eq!(response.opaque(), answer.opaque);
     assert_eq!(response.value(), answer.value);
     if let Some(kept) = kept {
         kept.push((response.into_value(), answer.value.clone()));
     }
     answer
-}
-
-fn look_at_packet(packet: &ResponsePacket<'_>, server: usize) -> Answer {
-    Answer {
-        opaque: packet.opaque,
-        opcode: packet.opcode,
-        status: packet.status,
-        server,
-        endpoint: String::new(),
-        key: packet.key.to_vec(),
-        value: packet.value.to_vec(),
-    }
 }
 
 /// The server at the address of a peer.

@@ -146,7 +146,7 @@ impl Play {
         world.connects_at_once = setup.flags & 1 == 1;
         world.takes_values = setup.flags & 2 == 2;
         world.goes_alone = setup.flags & 4 == 4;
-        world.shows_answers = setup.flags & 8 == 8;
+        world.shows_values = setup.flags & 8 == 8;
         world.cluster.set_last_opaque(u32::MAX.wrapping_sub(u32::from(setup.opaque % 32)));
         let mut play = Self { world };
         play.name_all();

@@ -105,8 +105,9 @@ impl Client {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn get_multi<K: AsRef<[u8]>>(&mut self, keys: &[K]) -> Vec<Result<Option<Value>, Error>> {
-        self.batch::<Gets>(keys.len(), |at| {
-            let key = Key::new(keys[at].as_ref()).map_err(Error::invalid)?;
+        let key = |at: usize| keys[at].as_ref();
+        self.batch::<Gets>(keys.len(), key, |at| {
+            let key = Key::new(key(at)).map_err(Error::invalid)?;
             Ok(Request::Get { key, with_key: false, quiet: true })
         })
     }
@@ -118,7 +119,8 @@ impl Client {
         expiration: impl Into<Expiration>,
     ) -> Vec<Result<Option<Value>, Error>> {
         let expiration = expiration.into();
-        self.batch::<Gets>(keys.len(), |at| Command::GetAndTouch(keys[at].as_ref(), expiration).request(true))
+        let key = |at: usize| keys[at].as_ref();
+        self.batch::<Gets>(keys.len(), key, |at| Command::GetAndTouch(key(at), expiration).request(true))
     }
 
     /// Stores many values. Where one is stored its new CAS is not told: [`Stored::Stored`] has 0.
@@ -128,17 +130,20 @@ impl Client {
 
     /// Stores many values in any mode.
     pub fn store_multi(&mut self, mode: Mode, items: &[Item<'_>]) -> Vec<Result<Stored, Error>> {
-        self.batch::<Stores>(items.len(), |at| Command::Store(mode, items[at]).request(true))
+        let key = |at: usize| items[at].key;
+        self.batch::<Stores>(items.len(), key, |at| Command::Store(mode, items[at]).request(true))
     }
 
     /// Removes many keys; false for those that there were none of.
     pub fn delete_multi<K: AsRef<[u8]>>(&mut self, keys: &[K]) -> Vec<Result<bool, Error>> {
-        self.batch::<Deletes>(keys.len(), |at| Command::Delete(keys[at].as_ref()).request(true))
+        let key = |at: usize| keys[at].as_ref();
+        self.batch::<Deletes>(keys.len(), key, |at| Command::Delete(key(at)).request(true))
     }
 
     fn batch<'r, M: Meaning>(
         &mut self,
         count: usize,
+        key: impl Fn(usize) -> &'r [u8],
         request: impl Fn(usize) -> Result<Request<'r>, Error>,
     ) -> Vec<Result<M::Result, Error>> {
         let mut now = self.begin();
@@ -156,7 +161,8 @@ impl Client {
         while next < count {
             let places = next..count.min(next + STRIDE);
             next = places.end;
-            if !waiting.is_empty() || !self.submit_stride(places.clone(), &request, &mut batch, &mut waiting)
+            if !waiting.is_empty()
+                || !self.submit_stride(places.clone(), (&key, &request), &mut batch, &mut waiting)
             {
                 for place in places {
                     match request(place) {
@@ -209,13 +215,14 @@ impl Client {
     fn submit_stride<'r, M: Meaning>(
         &mut self,
         places: Range<usize>,
-        request: &impl Fn(usize) -> Result<Request<'r>, Error>,
+        (key, request): (&impl Fn(usize) -> &'r [u8], &impl Fn(usize) -> Result<Request<'r>, Error>),
         batch: &mut Batch<M>,
         waiting: &mut Waiting,
     ) -> bool {
         let first = places.start;
+        let key = |at| key(first + at);
         let request = |at| request(first + at).ok();
-        self.driver.cluster.submit_many(places.len(), request, |submitted| {
+        self.driver.cluster.submit_many(places.len(), key, request, |submitted| {
             let place = first + submitted.at;
             match submitted.result {
                 Ok(_) => batch.places.push(place),

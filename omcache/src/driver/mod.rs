@@ -57,6 +57,8 @@ pub struct Driver {
     /// The clock at the beginning, in nanoseconds.
     origin: u64,
     pub(crate) logger: Logger,
+    /// What a wait watches, and what of it is ready; kept for their memory.
+    watched: Vec<ConnectionId>,
     ready: Vec<(ConnectionId, poll::Readiness)>,
     /// While set, nothing is sent before [`Driver::wait`].
     buffering: bool,
@@ -110,6 +112,7 @@ impl Driver {
             resolver: Resolver::default(),
             origin: monotonic_nanos(),
             logger,
+            watched: Vec::new(),
             ready: Vec::new(),
             buffering: false,
             socket_buffer: None,

@@ -67,10 +67,8 @@ enum Polled {
     Nothing,
     /// The time was over first.
     Elapsed,
-    /// This one, the only one, is ready.
-    One(ConnectionId, Readiness),
-    /// Those in `Driver::ready` are, or the resolver is.
-    Many,
+    /// Those in `Driver::ready` are ready, or the resolver is.
+    Ready,
 }
 
 #[inline]
@@ -145,65 +143,16 @@ impl Driver {
         }
     }
 
-    #[inline]
     fn poll_sockets(&mut self, timeout: Option<&Timespec>) -> Result<Polled, Errno> {
-        match self.only_interest() {
-            Some(interest) => self.poll_one(interest, timeout),
-            None => self.poll_many(timeout),
-        }
-    }
-
-    #[inline]
-    fn handle_polled(&mut self, now: Instant, polled: Polled) -> Waited {
-        match polled {
-            Polled::Nothing => Waited::Nothing,
-            Polled::Elapsed => Waited::Elapsed,
-            Polled::One(connection, readiness) => {
-                self.handle_ready(now, connection, readiness);
-                Waited::Progress
-            }
-            Polled::Many => {
-                let mut ready = std::mem::take(&mut self.ready);
-                for (connection, readiness) in ready.drain(..) {
-                    self.handle_ready(now, connection, readiness);
-                }
-                self.ready = ready;
-                self.take_answers(now);
-                Waited::Progress
-            }
-        }
-    }
-
-    /// What is to be waited for, where it is one thing alone.
-    #[inline]
-    fn only_interest(&self) -> Option<Interest> {
-        let mut interests = self.cluster.interests();
-        let interest = interests.next()?;
-        (interests.next().is_none() && self.resolver.descriptor().is_none()).then_some(interest)
-    }
-
-    #[inline]
-    fn poll_one(&self, interest: Interest, timeout: Option<&Timespec>) -> Result<Polled, Errno> {
-        let Some(Some(socket)) = self.sockets.get(interest.connection.index()) else {
-            return Ok(Polled::Nothing);
-        };
-        let mut polled = [PollFd::new(socket, flags(interest))];
-        if poll(&mut polled, timeout)? == 0 {
-            return Ok(Polled::Elapsed);
-        }
-        let [polled] = polled;
-        Ok(Polled::One(interest.connection, Readiness::new(polled.revents())))
-    }
-
-    fn poll_many(&mut self, timeout: Option<&Timespec>) -> Result<Polled, Errno> {
-        let mut watched: SmallVec<[ConnectionId; INLINE]> = SmallVec::new();
+        let Self { cluster, sockets, resolver, watched, ready, .. } = self;
+        watched.clear();
         let mut polled: SmallVec<[PollFd<'_>; INLINE]> = SmallVec::new();
-        for interest in self.cluster.interests() {
-            let Some(Some(socket)) = self.sockets.get(interest.connection.index()) else { continue };
+        polled.extend(cluster.interests().filter_map(|interest| {
+            let socket = sockets.get(interest.connection.index())?.as_ref()?;
             watched.push(interest.connection);
-            polled.push(PollFd::new(socket, flags(interest)));
-        }
-        if let Some(descriptor) = self.resolver.descriptor() {
+            Some(PollFd::new(socket, flags(interest)))
+        }));
+        if let Some(descriptor) = resolver.descriptor() {
             polled.push(PollFd::from_borrowed_fd(descriptor, PollFlags::IN));
         }
         if polled.is_empty() {
@@ -212,13 +161,31 @@ impl Driver {
         if poll(&mut polled, timeout)? == 0 {
             return Ok(Polled::Elapsed);
         }
-        for (connection, polled) in watched.into_iter().zip(&polled) {
+        for (&connection, polled) in watched.iter().zip(&*polled) {
             let events = polled.revents();
             if !events.is_empty() {
-                self.ready.push((connection, Readiness::new(events)));
+                ready.push((connection, Readiness::new(events)));
             }
         }
-        Ok(Polled::Many)
+        Ok(Polled::Ready)
+    }
+
+    #[inline]
+    fn handle_polled(&mut self, now: Instant, polled: Polled) -> Waited {
+        match polled {
+            Polled::Nothing => return Waited::Nothing,
+            Polled::Elapsed => return Waited::Elapsed,
+            Polled::Ready => {}
+        }
+        let mut ready = std::mem::take(&mut self.ready);
+        for (connection, readiness) in ready.drain(..) {
+            self.handle_ready(now, connection, readiness);
+        }
+        self.ready = ready;
+        if self.resolver.descriptor().is_some() {
+            self.take_answers(now);
+        }
+        Waited::Progress
     }
 
     fn handle_ready(&mut self, now: Instant, connection: ConnectionId, readiness: Readiness) {
