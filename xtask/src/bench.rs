@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: this client and others, on the same servers, with the same keys and values, in one run.
 
 mod clients;
+pub(crate) mod processor;
 mod report;
 mod rings;
 mod sample;
@@ -17,6 +18,7 @@ use crate::prerequisites;
 use crate::process;
 use crate::workspace::Workspace;
 use clients::{Client, Clients, Language};
+use processor::OneProcessor;
 use report::{Cell, Report};
 use sample::{Sample, Task};
 use servers::{Place, Servers};
@@ -94,7 +96,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             interleaved(python.iter().copied(), Task { servers: &list, workload, value: 100 }, &extent);
         report.python(workload, &rows);
     }
-    count(&native, &servers, &extent, &mut report, &progress);
+    count(&native, &extent, &mut report, &progress)?;
     if let Some(program) = &clients.ring {
         report.rings(&rings::measure(program)?);
     }
@@ -148,6 +150,7 @@ pub(crate) fn count_ours(workspace: &Workspace) -> Result<Vec<Cost>> {
     fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
     let program = clients::our_c(workspace, &workspace.root().join("xtask/bench"), &folder)?;
     let client = Client { name: "C".to_owned(), language: Language::C, command: vec![program.into()] };
+    let _one = OneProcessor::begin()?;
     let servers = Servers::start()?;
     let list = servers.list(Place::Four);
     let mut costs = Vec::new();
@@ -165,13 +168,9 @@ pub(crate) fn count_ours(workspace: &Workspace) -> Result<Vec<Cost>> {
 }
 
 /// Counts instructions and system calls.
-fn count(
-    native: &[&Client],
-    servers: &Servers,
-    extent: &Extent,
-    report: &mut Report,
-    progress: &ProgressBar,
-) {
+fn count(native: &[&Client], extent: &Extent, report: &mut Report, progress: &ProgressBar) -> Result<()> {
+    let _one = OneProcessor::begin()?;
+    let servers = Servers::start()?;
     for client in native.iter().filter(|client| client.language != Language::Bare) {
         for workload in COUNTED {
             progress.set_message(format!("{}: instructions of {workload}", client.name));
@@ -192,4 +191,5 @@ fn count(
             report.counted(&client.name, workload, Cell { instructions, calls });
         }
     }
+    Ok(())
 }

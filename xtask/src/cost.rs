@@ -8,6 +8,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 
 use crate::bench;
+use crate::bench::processor::OneProcessor;
 use crate::prerequisites;
 use crate::process;
 use crate::workspace::Workspace;
@@ -65,10 +66,15 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 
 /// What the benchmark `cost` of the Rust client prints.
 fn count_rust(workspace: &Workspace) -> Result<Vec<Cost>> {
-    let mut command = process::cargo(workspace.root());
-    command.args(["bench", "--package", "omcache", "--all-features", "--bench", "cost"]);
+    let bench = |arguments: &[&str]| {
+        let mut command = process::cargo(workspace.root());
+        command.args(["bench", "--package", "omcache", "--all-features", "--bench", "cost"]).args(arguments);
+        command
+    };
+    process::run(&mut bench(&["--no-run"]))?;
     let mut found = Vec::new();
-    process::run_reading(&mut command, |line| found.extend(parse_rust(line)))?;
+    let _one = OneProcessor::begin()?;
+    process::run_reading(&mut bench(&[]), |line| found.extend(parse_rust(line)))?;
     if found.is_empty() {
         bail!("the benchmark told no counts");
     }

@@ -79,6 +79,7 @@ pub(crate) const VALGRIND: &[Prerequisite] = &[Prerequisite::new("valgrind", "va
 /// For counting instructions and system calls.
 pub(crate) const COUNTING: &[Prerequisite] = &[
     Prerequisite::new("cc", "gcc"),
+    Prerequisite::new("chrt", "util-linux"),
     Prerequisite::new("memcached", "memcached"),
     Prerequisite::new("strace", "strace"),
     Prerequisite::new("valgrind", "valgrind"),

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 
 use super::clients::Client;
+use super::processor::LAST;
 
 /// What a client is to do.
 #[derive(Clone, Copy, Debug)]
@@ -77,9 +78,9 @@ pub(super) fn time(client: &Client, task: Task<'_>, msec: u32) -> Result<Sample>
 
 /// Instructions an operation, in the program's own code and its libraries'.
 pub(super) fn instructions(client: &Client, task: Task<'_>, runs: [usize; 2]) -> Result<f64> {
-    let tool = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"];
     difference(runs, |budget| {
-        let (_, told) = run(&tool, client, task, budget)?;
+        let tool = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"];
+        let (_, told) = run(&[&LAST[..], &tool].concat(), client, task, budget)?;
         let count = told.lines().find_map(|line| line.split("Collected :").nth(1)).context("no count")?;
         Ok(count.trim().parse()?)
     })
@@ -88,14 +89,15 @@ pub(super) fn instructions(client: &Client, task: Task<'_>, runs: [usize; 2]) ->
 /// System calls an operation.
 pub(super) fn system_calls(client: &Client, task: Task<'_>, runs: [usize; 2]) -> Result<f64> {
     difference(runs, |budget| {
-        let (_, told) = run(&["strace", "-f", "-c", "-U", "calls,name"], client, task, budget)?;
+        let tool = ["strace", "-f", "-c", "-U", "calls,name"];
+        let (_, told) = run(&[&LAST[..], &tool].concat(), client, task, budget)?;
         let total = told.lines().rev().find(|line| line.trim_end().ends_with("total"));
         let count = total.and_then(|line| line.split_whitespace().next()).context("no total")?;
         Ok(count.parse()?)
     })
 }
 
-/// Runs of which the cheapest counts: a wait that ended before all was there costs another one, and comes by chance.
+/// Runs of which the cheapest counts: where the machine is busy, a wait may end before all is there.
 const TRIES: usize = 3;
 
 /// The cost of an operation: of a longer run and a shorter one the difference, so that the start does not count.
