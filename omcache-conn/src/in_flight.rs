@@ -207,6 +207,13 @@ impl InFlight {
         self.entries.get(self.head)
     }
 
+    /// Whether there are so many quiet requests behind the last one that gets a response.
+    #[inline(always)]
+    pub(crate) fn has_quiet_run(&self, count: usize) -> bool {
+        // Mostly there are not even so many requests.
+        self.entries.len() >= count && self.quiet_run() >= count
+    }
+
     /// Looks for the request that a response with this opaque answers. Only quiet ones may stand before it, and of the
     /// stream's last `unsent` bytes, which are not sent, nothing can be answered.
     #[inline]

@@ -140,8 +140,7 @@ impl Cluster {
     #[inline(always)]
     pub fn submit(&mut self, target: Target, request: &Request<'_>) -> Result<u32, SubmitError> {
         let key = request.key();
-        let slot = self.place(target, key.as_ref().map(|key| key.as_bytes()))?;
-        self.enqueue(slot, target, request)
+        self.submit_as(target, key.as_ref().map(|key| key.as_bytes()), request)
     }
 
     /// Queues a request that is given as the binary protocol carries it. Its opaque is ignored and a new one returned.
@@ -150,38 +149,59 @@ impl Cluster {
     /// Where it can't be queued; then nothing of it will be sent.
     #[inline]
     pub fn submit_packet(&mut self, target: Target, packet: &RequestPacket<'_>) -> Result<u32, SubmitError> {
-        let slot = self.place(target, Some(packet.key).filter(|key| !key.is_empty()))?;
-        self.enqueue(slot, target, packet)
+        self.submit_as(target, Some(packet.key).filter(|key| !key.is_empty()), packet)
     }
 
     #[inline(always)]
-    fn enqueue(
+    fn submit_as(
         &mut self,
-        slot: ConnectionId,
         target: Target,
+        key: Option<&[u8]>,
         packet: &impl Packet,
     ) -> Result<u32, SubmitError> {
-        let Self { connections, shared, woken, starting, active, order, .. } = self;
-        let Some(Some(connection)) = connections.get_mut(slot.index()) else {
-            return Err(SubmitError::NoServers { total: order.len() });
-        };
+        // Mostly a key's own server takes it. Its connection is looked up once then.
+        if target == Target::Key
+            && let Some(server) = key.and_then(|key| self.continuum.server(key))
+            && let Some(&slot) = self.order.get(server)
+            && let Some(Some(connection)) = self.connections.get_mut(slot.index())
+            && !connection.down
+        {
+            let opaque = connection.enqueue(packet, Origin::Key, &mut self.shared)?;
+            self.last_server = server;
+            // As joined, without looking the connection up again.
+            if connection.state != State::Ready {
+                if !connection.starting {
+                    connection.starting = true;
+                    self.starting.push(slot);
+                }
+            } else if !connection.woken {
+                connection.woken = true;
+                self.woken.push(slot);
+            }
+            if connection.active_at == usize::MAX {
+                connection.active_at = self.active.len();
+                self.active.push(slot);
+            }
+            return Ok(opaque);
+        }
+        self.submit_otherwise(target, key, packet)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn submit_otherwise(
+        &mut self,
+        target: Target,
+        key: Option<&[u8]>,
+        packet: &impl Packet,
+    ) -> Result<u32, SubmitError> {
+        let slot = self.place(target, key)?;
+        let total = self.order.len();
+        let (connection, shared) = self.parts(slot).ok_or(SubmitError::NoServers { total })?;
         let origin = if target == Target::Key { Origin::Key } else { Origin::Server };
         let opaque = connection.enqueue(packet, origin, shared)?;
         self.last_server = connection.index.unwrap_or_default();
-        // As wake and activate do, without looking the connection up again.
-        if connection.state != State::Ready {
-            if !connection.starting {
-                connection.starting = true;
-                starting.push(slot);
-            }
-        } else if !connection.woken {
-            connection.woken = true;
-            woken.push(slot);
-        }
-        if connection.active_at == usize::MAX {
-            connection.active_at = active.len();
-            active.push(slot);
-        }
+        self.joined(slot);
         Ok(opaque)
     }
 

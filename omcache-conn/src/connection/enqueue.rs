@@ -80,7 +80,7 @@ impl Connection {
     ) -> Result<u32, SubmitError> {
         let limit = shared.config.send_limit;
         let (len, queued) = (packet.len(), self.outgoing.len());
-        if len > limit.saturating_sub(queued) {
+        if queued.saturating_add(len) > limit {
             let server = self.index.unwrap_or_default();
             return Err(SubmitError::SendBufferFull { server, needed: len, queued, limit });
         }
@@ -91,7 +91,7 @@ impl Connection {
         }
         shared.opaque = opaque;
         self.in_flight.push(Entry::new(opaque, len as u32, packet.opcode(), origin), &mut shared.pool);
-        if self.in_flight.quiet_run() >= MAX_QUIET_RUN {
+        if self.in_flight.has_quiet_run(MAX_QUIET_RUN) {
             self.settle_quiet(shared);
         }
         Ok(opaque)

@@ -12,29 +12,77 @@ use crate::types::omcache_t;
 
 const NO_VALUE: &str = "the value is NULL, or its length has more than 32 bits";
 
-/// A command that stores.
+/// A way to store. Each has code of its own, where its opcode is known.
+trait Mode {
+    const MODE: StoreMode;
+}
+
+struct Set;
+struct Add;
+struct Replace;
+
+impl Mode for Set {
+    const MODE: StoreMode = StoreMode::Set;
+}
+
+impl Mode for Add {
+    const MODE: StoreMode = StoreMode::Add;
+}
+
+impl Mode for Replace {
+    const MODE: StoreMode = StoreMode::Replace;
+}
+
+/// A command that stores. One that is not waited for is short, and so wants fewer things at hand; with the same parameters
+/// both kinds are jumped to.
 ///
 /// # Safety
 /// As `omcache_set`.
 #[allow(clippy::too_many_arguments)]
-unsafe fn store(
+#[inline(always)]
+unsafe fn store<M: Mode>(
     mc: *mut omcache_t,
-    mode: StoreMode,
-    key: (Key, usize),
-    value: (*const c_uchar, usize),
+    key: Key,
+    key_len: usize,
+    value: *const c_uchar,
+    value_len: usize,
     expiration: libc::time_t,
     flags: u32,
     cas: u64,
     timeout: i32,
 ) -> c_int {
     // SAFETY: as the caller promises.
-    let (key, value) = unsafe { (checked_key(key), bytes_of(value.0, value.1)) };
+    unsafe {
+        match timeout {
+            0 => store_by::<M, true>(mc, key, key_len, value, value_len, expiration, flags, cas, timeout),
+            _ => store_by::<M, false>(mc, key, key_len, value, value_len, expiration, flags, cas, timeout),
+        }
+    }
+}
+
+/// # Safety
+/// As `omcache_set`; the timeout is 0 where `QUIET` is set, and only there.
+#[allow(clippy::too_many_arguments)]
+#[inline(never)]
+unsafe extern "C" fn store_by<M: Mode, const QUIET: bool>(
+    mc: *mut omcache_t,
+    key: Key,
+    key_len: usize,
+    value: *const c_uchar,
+    value_len: usize,
+    expiration: libc::time_t,
+    flags: u32,
+    cas: u64,
+    timeout: i32,
+) -> c_int {
+    // SAFETY: as the caller promises.
+    let (key, value) = unsafe { (checked_key((key, key_len)), bytes_of(value, value_len)) };
     // SAFETY: as the caller promises.
     let Some(key) = key else { return unsafe { refuse_key(mc) } };
     // SAFETY: as the caller promises.
     let Some(value) = value else { return unsafe { refuse(mc, ret::INVALID, NO_VALUE) } };
-    let expiration = expiration_of(expiration);
-    let request = || Request::Store { mode, key, value, flags, expiration, cas, quiet: timeout == 0 };
+    let (expiration, timeout) = (expiration_of(expiration), if QUIET { 0 } else { timeout });
+    let request = move || Request::Store { mode: M::MODE, key, value, flags, expiration, cas, quiet: QUIET };
     // SAFETY: as the caller promises.
     unsafe { on_key(mc, request, timeout, &mut |_| ()) }
 }
@@ -79,9 +127,7 @@ pub unsafe extern "C" fn omcache_set(
     timeout_msec: i32,
 ) -> c_int {
     // SAFETY: as the caller promises.
-    unsafe {
-        store(mc, StoreMode::Set, (key, key_len), (value, value_len), expiration, flags, cas, timeout_msec)
-    }
+    unsafe { store::<Set>(mc, key, key_len, value, value_len, expiration, flags, cas, timeout_msec) }
 }
 
 /// Stores a value where the key does not exist.
@@ -100,9 +146,7 @@ pub unsafe extern "C" fn omcache_add(
     timeout_msec: i32,
 ) -> c_int {
     // SAFETY: as the caller promises.
-    unsafe {
-        store(mc, StoreMode::Add, (key, key_len), (value, value_len), expiration, flags, 0, timeout_msec)
-    }
+    unsafe { store::<Add>(mc, key, key_len, value, value_len, expiration, flags, 0, timeout_msec) }
 }
 
 /// Stores a value where the key exists.
@@ -121,9 +165,7 @@ pub unsafe extern "C" fn omcache_replace(
     timeout_msec: i32,
 ) -> c_int {
     // SAFETY: as the caller promises.
-    unsafe {
-        store(mc, StoreMode::Replace, (key, key_len), (value, value_len), expiration, flags, 0, timeout_msec)
-    }
+    unsafe { store::<Replace>(mc, key, key_len, value, value_len, expiration, flags, 0, timeout_msec) }
 }
 
 /// Adds bytes behind a value.

@@ -28,18 +28,24 @@ impl Lengths {
 
     /// As [`Lengths::of`], with a key, which has 250 bytes at most, and extras of no more than 20.
     #[inline(always)]
-    fn of_key(extras: usize, key: Key<'_>, value: usize) -> Result<Self, EncodeError> {
-        let key = key.as_bytes().len();
-        let body = body_len(extras, key, value);
+    fn of_key(extras: usize, key: Key<'_>, value: &[u8]) -> Result<Self, EncodeError> {
+        let body = keyed_len(extras, key, value);
         let body_too_long = |_| EncodeError::BodyTooLong { len: body };
-        let body = if value == 0 { body as u32 } else { u32::try_from(body).map_err(body_too_long)? };
-        Ok(Self { extras: extras as u8, key: key as u16, body })
+        let body = if value.is_empty() { body as u32 } else { u32::try_from(body).map_err(body_too_long)? };
+        Ok(Self { extras: extras as u8, key: key.as_bytes().len() as u16, body })
     }
 }
 
 #[inline(always)]
 pub(super) const fn body_len(extras: usize, key: usize, value: usize) -> usize {
     extras.saturating_add(key).saturating_add(value)
+}
+
+/// As [`body_len`], with a key, which has 250 bytes at most: together with half of what a number of bytes can be, which is
+/// the most that a slice has, that is less than all of it.
+#[inline(always)]
+const fn keyed_len(extras: usize, key: Key<'_>, value: &[u8]) -> usize {
+    extras.wrapping_add(key.as_bytes().len()).wrapping_add(value.len())
 }
 
 /// Where a packet is written to.
@@ -159,7 +165,7 @@ impl Head {
         value: &[u8],
         out: impl Out,
     ) -> Result<(), EncodeError> {
-        self.write_parts(Lengths::of_key(N, key, value.len())?, extras, key.as_bytes(), value, out)
+        self.write_parts(Lengths::of_key(N, key, value)?, extras, key.as_bytes(), value, out)
     }
 
     #[inline(always)]
@@ -234,11 +240,11 @@ impl Request<'_> {
     #[must_use]
     pub const fn encoded_len_binary(&self) -> usize {
         let body = match *self {
-            Self::Get { key, .. } | Self::Delete { key, .. } => key.as_bytes().len(),
-            Self::GetAndTouch { key, .. } | Self::Touch { key, .. } => body_len(4, key.as_bytes().len(), 0),
-            Self::Store { key, value, .. } => body_len(8, key.as_bytes().len(), value.len()),
-            Self::Concat { key, value, .. } => body_len(0, key.as_bytes().len(), value.len()),
-            Self::Counter { key, .. } => body_len(20, key.as_bytes().len(), 0),
+            Self::Get { key, .. } | Self::Delete { key, .. } => keyed_len(0, key, &[]),
+            Self::GetAndTouch { key, .. } | Self::Touch { key, .. } => keyed_len(4, key, &[]),
+            Self::Store { key, value, .. } => keyed_len(8, key, value),
+            Self::Concat { key, value, .. } => keyed_len(0, key, value),
+            Self::Counter { key, .. } => keyed_len(20, key, &[]),
             Self::Flush { delay: Some(_), .. } | Self::Verbosity { .. } => 4,
             Self::Flush { delay: None, .. }
             | Self::Noop
@@ -250,7 +256,11 @@ impl Request<'_> {
                 body_len(0, mechanism.len(), data.len())
             }
         };
-        HEADER_LEN.saturating_add(body)
+        match *self {
+            Self::SaslAuth { .. } | Self::SaslStep { .. } => HEADER_LEN.saturating_add(body),
+            // A key of 250 bytes at most, or one slice and no more.
+            _ => HEADER_LEN.wrapping_add(body),
+        }
     }
 
     /// Writes its packet to the end of `out`, with vbucket 0.
