@@ -287,11 +287,17 @@ impl Incoming {
     #[inline]
     pub(crate) fn take_before_position(&mut self, len: usize) -> Bytes {
         let Some(before) = self.pos.checked_sub(len) else { return Bytes::new() };
-        let mut value = self.buffer.split_to(self.pos).freeze();
-        self.filled -= self.pos;
-        self.pos = 0;
+        let mut value = self.take_decoded();
         value.advance(before);
         value
+    }
+
+    /// All before the position, taken out without copying.
+    #[inline]
+    pub(crate) fn take_decoded(&mut self) -> Bytes {
+        let decoded = self.buffer.split_to(self.pos).freeze();
+        self.filled -= std::mem::take(&mut self.pos);
+        decoded
     }
 
     /// Gives the chunk back where everything in it is decoded.

@@ -58,7 +58,7 @@ mod shared;
 
 pub use cluster::{Cluster, Interest, LoneAnswer, Submitted, Target, Transmit};
 pub use config::Config;
-pub use connection::{ConnectionId, Health, ServerStatus};
+pub use connection::{ConnectionId, Health, ServerStatus, TakenValue};
 pub use error::{Failure, ProtocolError, SubmitError};
 pub use event::{Action, Event, LookupId, Outcome, Response, ServerChange, ServerEvent, Settled};
 pub use instant::Instant;

@@ -15,7 +15,7 @@ use omcache_proto::Request;
 use omcache_proto::binary::RequestPacket;
 
 use crate::config::Config;
-use crate::connection::{Connection, ConnectionId, Follow, Packet, ServerStatus, State};
+use crate::connection::{Connection, ConnectionId, Decoded, Follow, Packet, ServerStatus, State};
 use crate::error::{Failure, SubmitError};
 use crate::in_flight::Origin;
 use crate::instant::Instant;
@@ -62,6 +62,8 @@ pub struct Cluster {
     unsettled: Option<ConnectionId>,
     lone: LoneBuffers,
     chains: Chains,
+    /// Empty, kept for its memory.
+    decoded: Vec<Decoded>,
     /// No timer fires before this moment.
     next_timer: Instant,
     /// The index of the server that took the last request.
@@ -95,6 +97,7 @@ impl Cluster {
             unsettled: None,
             lone: LoneBuffers::default(),
             chains: Chains::default(),
+            decoded: Vec::new(),
             next_timer: Instant::FAR_FUTURE,
             last_server: 0,
         }

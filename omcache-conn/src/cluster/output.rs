@@ -3,12 +3,15 @@
 use omcache_proto::binary::{Found, ResponseHeader};
 
 use super::Cluster;
-use crate::connection::{ConnectionId, Follow, Message, State};
+use crate::connection::{ConnectionId, Follow, Message, State, TakenValue};
 use crate::error::Failure;
 use crate::event::{Action, Event, Outcome, Response, ServerChange, Settled};
 use crate::in_flight::Origin;
 use crate::instant::Instant;
 use crate::shared::Queued;
+
+/// The list of so many decoded values is kept for its memory.
+const KEPT: usize = 1024;
 
 /// Bytes to be written to a connection's socket.
 #[derive(Debug)]
@@ -177,6 +180,29 @@ impl Cluster {
             if !self.read_in_order(slot, goes_on) {
                 return;
             }
+        }
+    }
+
+    /// As [`Cluster::take_values`], for those who take values out: `each` gets each one, with its server's index, as long as
+    /// it is for a request that is wanted.
+    #[inline(always)]
+    pub fn take_owned_values(
+        &mut self,
+        is_wanted: impl Fn(u32) -> bool,
+        mut each: impl FnMut(usize, TakenValue),
+    ) {
+        let mut decoded = std::mem::take(&mut self.decoded);
+        while let Some(slot) = self.next_readable() {
+            let Some(Some(connection)) = self.connections.get_mut(slot.index()) else { break };
+            let (server, limit) = (connection.index.unwrap_or_default(), self.shared.config.receive_limit);
+            let each = |value| each(server, value);
+            let goes_on = connection.take_owned_values(limit, &mut decoded, &is_wanted, each);
+            if !self.read_in_order(slot, goes_on) {
+                break;
+            }
+        }
+        if decoded.capacity() <= KEPT {
+            self.decoded = decoded;
         }
     }
 

@@ -24,6 +24,8 @@ pub(crate) use decode::Message;
 pub(crate) use enqueue::{MAX_QUIET_RUN, Packet};
 pub(crate) use state::State;
 pub use state::{ConnectionId, Health, ServerStatus};
+pub(crate) use values::Decoded;
+pub use values::TakenValue;
 
 /// What follows for the cluster from something that happened to a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! The common case by the shortest way: values, each for the request that is next in order.
 
-use omcache_proto::binary::{Decoded, Found, HEADER_LEN, decode_response};
+use bytes::Bytes;
+use omcache_proto::binary::{self, Found, HEADER_LEN};
 
 use super::Connection;
 use crate::in_flight::{Entry, Origin};
@@ -9,9 +10,34 @@ use crate::in_flight::{Entry, Origin};
 #[cold]
 #[inline(never)]
 fn behind_own<'r>(entry: &Entry, rest: &'r [u8], max_body: usize) -> Option<&'r [u8]> {
-    let Ok(Decoded::Complete { message, consumed }) = decode_response(rest, max_body) else { return None };
+    let decoded = binary::decode_response(rest, max_body).ok()?;
+    let binary::Decoded::Complete { message, consumed } = decoded else { return None };
     let is_own = entry.origin == Origin::Internal && message.opaque == entry.opaque;
     rest.get(consumed..).filter(|_| is_own && message.opcode == entry.opcode)
+}
+
+/// A value that was taken out of what was received, without copying it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TakenValue {
+    /// The request that asked for it.
+    pub opaque: u32,
+    /// The item's flags.
+    pub flags: u32,
+    /// The item's version.
+    pub cas: u64,
+    /// The value. It keeps the receive chunk it lies in alive, as that of [`Response::into_value`](crate::Response::into_value) does.
+    pub data: Bytes,
+}
+
+/// A value that was decoded, and lies before the `end` of what was received.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Decoded {
+    opaque: u32,
+    flags: u32,
+    cas: u64,
+    len: usize,
+    end: usize,
 }
 
 impl Connection {
@@ -23,6 +49,43 @@ impl Connection {
         receive_limit: usize,
         mut each: impl FnMut(u32, Found<'_>) -> bool,
     ) -> Option<bool> {
+        self.decode_values(receive_limit, |_| true, |opaque, found, _| each(opaque, found))
+    }
+
+    /// Takes out the values that come next, for requests that are wanted. Returned is whether there was one, or what else
+    /// tells of nothing; none where something else comes next. `decoded` is empty, and is so again.
+    #[inline(always)]
+    pub(crate) fn take_owned_values(
+        &mut self,
+        receive_limit: usize,
+        decoded: &mut Vec<Decoded>,
+        is_wanted: impl Fn(u32) -> bool,
+        mut each: impl FnMut(TakenValue),
+    ) -> Option<bool> {
+        let begin = self.incoming.position();
+        let goes_on = self.decode_values(receive_limit, is_wanted, |opaque, found, end| {
+            decoded.push(Decoded { opaque, flags: found.flags, cas: found.cas, len: found.value.len(), end });
+            true
+        });
+        if !decoded.is_empty() {
+            // One piece that all of them are parts of: to part each from the buffer would cost as much again.
+            let received = self.incoming.take_decoded();
+            for Decoded { opaque, flags, cas, len, end } in decoded.drain(..) {
+                let end = begin + end;
+                each(TakenValue { opaque, flags, cas, data: received.slice(end - len..end) });
+            }
+        }
+        goes_on
+    }
+
+    /// As [`Connection::take_values`], as long as the requests are wanted; `each` is also told where what was decoded ends.
+    #[inline(always)]
+    fn decode_values(
+        &mut self,
+        receive_limit: usize,
+        is_wanted: impl Fn(u32) -> bool,
+        mut each: impl FnMut(u32, Found<'_>, usize) -> bool,
+    ) -> Option<bool> {
         let max_body = receive_limit.checked_sub(HEADER_LEN)?;
         if !self.is_plain() {
             return None;
@@ -32,9 +95,11 @@ impl Connection {
         // What became of them is noted at the end, as less is then to be kept at hand.
         let (mut rest, mut entries, mut goes_on) = (all, under_way, true);
         while goes_on && let Some((entry, behind)) = entries.split_first() {
-            if let Some((found, unread)) = Found::decode(rest, entry.opcode, entry.opaque, max_body) {
+            if is_wanted(entry.opaque)
+                && let Some((found, unread)) = Found::decode(rest, entry.opcode, entry.opaque, max_body)
+            {
                 (rest, entries) = (unread, behind);
-                goes_on = each(entry.opaque, found);
+                goes_on = each(entry.opaque, found, all.len() - unread.len());
             } else if let Some(unread) = behind_own(entry, rest, max_body) {
                 (rest, entries) = (unread, behind);
             } else {

@@ -561,15 +561,29 @@ impl World {
         false
     }
 
-    /// Looks at values, not always at all that there are.
+    /// Looks at values or takes them out, not always all that there are.
     fn show_values(&mut self) -> bool {
         let mut seen = Vec::new();
-        self.cluster.take_values(|server, opaque, found| {
+        let answer = |server, opaque, key: &[u8], value: &[u8]| {
             let opcode = self.ledger.record(opaque).opcode;
-            let (endpoint, key, value) = (String::new(), found.key.to_vec(), found.value.to_vec());
-            seen.push(Answer { opaque, opcode, status: Status::SUCCESS, server, endpoint, key, value });
-            seen.len() < 5
-        });
+            let (endpoint, key, value) = (String::new(), key.to_vec(), value.to_vec());
+            Answer { opaque, opcode, status: Status::SUCCESS, server, endpoint, key, value }
+        };
+        if self.takes_values {
+            let kept = &mut self.kept;
+            // Some are for somebody else, who gets them the general way.
+            let is_wanted = |opaque: u32| !opaque.is_multiple_of(5);
+            self.cluster.take_owned_values(is_wanted, |server, value| {
+                assert!(is_wanted(value.opaque));
+                seen.push(answer(server, value.opaque, &[], &value.data));
+                kept.push((value.data.clone(), value.data.to_vec()));
+            });
+        } else {
+            self.cluster.take_values(|server, opaque, found| {
+                seen.push(answer(server, opaque, found.key, found.value));
+                seen.len() < 5
+            });
+        }
         self.shown += seen.len();
         let any = !seen.is_empty();
         for answer in seen {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use omcache_conn::{Event, Instant, Response, SubmitError, Target};
+use omcache_conn::{Cluster, Event, Instant, Response, SubmitError, TakenValue, Target};
 use omcache_proto::{Key, Request};
 
 use super::waiting::Waiting;
@@ -19,6 +19,13 @@ trait Meaning {
     type Result;
     fn silence() -> Self::Result;
     fn answer(response: Response<'_>) -> Result<Self::Result, Error>;
+
+    /// Takes the values that come next, where it reads such.
+    fn take_values(_cluster: &mut Cluster, _batch: &mut Batch<Self>)
+    where
+        Self: Sized,
+    {
+    }
 }
 
 /// Quiet gets: silence is a miss.
@@ -35,6 +42,21 @@ impl Meaning for Gets {
     }
     fn answer(response: Response<'_>) -> Result<Self::Result, Error> {
         command::value(response)
+    }
+    #[inline]
+    fn take_values(cluster: &mut Cluster, batch: &mut Batch<Self>) {
+        let Batch { first, places, results, unsettled } = batch;
+        let place = |opaque: u32| places.get(opaque.wrapping_sub(*first) as usize).copied();
+        cluster.take_owned_values(
+            |opaque| place(opaque).is_some(),
+            |_, value| {
+                if let Some(slot) = place(value.opaque).and_then(|place| results.get_mut(place)) {
+                    let TakenValue { flags, cas, data, .. } = value;
+                    put(slot, Ok(Some(Value { data, flags, cas })));
+                    *unsettled -= 1;
+                }
+            },
+        );
     }
 }
 
@@ -58,12 +80,20 @@ impl Meaning for Deletes {
     }
 }
 
+/// Puts a result in the place of that for want of an answer, which owns nothing: to look for what is to be dropped would
+/// cost something for each key.
+#[inline(always)]
+fn put<T>(place: &mut Result<T, Error>, result: Result<T, Error>) {
+    std::mem::forget(std::mem::replace(place, result));
+}
+
 /// A batch on its way.
 struct Batch<M: Meaning> {
     /// The opaque of the first request; they are consecutive.
     first: u32,
     /// The place of each request among the batch's keys, in the order of opaques.
     places: Vec<usize>,
+    /// Those that have none yet are failures for want of an answer.
     results: Vec<Result<M::Result, Error>>,
     unsettled: usize,
 }
@@ -71,7 +101,7 @@ struct Batch<M: Meaning> {
 impl<M: Meaning> Batch<M> {
     fn settle(&mut self, place: usize, result: Result<M::Result, Error>) {
         if let Some(slot) = self.results.get_mut(place) {
-            *slot = result;
+            put(slot, result);
             self.unsettled -= 1;
         }
     }
@@ -312,6 +342,7 @@ impl Client {
 
     fn take_batch<M: Meaning>(&mut self, batch: &mut Batch<M>) {
         loop {
+            M::take_values(&mut self.driver.cluster, batch);
             self.take_responses(batch);
             let Some(event) = self.driver.cluster.poll_event() else { return };
             let silent = is_silent(&event);
@@ -385,7 +416,7 @@ impl Client {
         self.give_up(first, count, unsettled, error, |opaque| {
             let place = places.get(opaque.wrapping_sub(first) as usize);
             if let Some(result) = place.and_then(|&place| results.get_mut(place)) {
-                *result = Err(Error::timeout(false));
+                put(result, Err(Error::timeout(false)));
             }
         });
         batch.results
