@@ -16,10 +16,10 @@ const MIN_SPACE: usize = 16 * 1024;
 pub(crate) const CHUNK: usize = 64 * 1024;
 /// Bytes that are zeroed at a time: one long fill counts an instruction for each byte.
 const FILL: usize = 1024;
-/// A larger buffer is not kept when a connection gives it back.
+/// Buffers of each kind that are kept are together no larger than this.
 const MAX_KEPT: usize = 1024 * 1024;
-/// Buffers of each kind that are kept, together no larger than [`MAX_KEPT`].
-const POOLED: usize = 16;
+/// Chunks that are kept, and messages' own buffers.
+const POOLED: usize = 32;
 
 /// Buffers that no connection uses now, and received bytes that the caller still looks at.
 #[derive(Debug, Default)]
@@ -31,9 +31,9 @@ pub(crate) struct Pool {
     /// Those that held one long message each.
     large: Vec<BytesMut>,
     /// Send buffers.
-    outgoing: Vec<Vec<u8>>,
+    outgoing: Stock<u8>,
     /// Lists of requests.
-    lists: Vec<Vec<Entry>>,
+    lists: Stock<Entry>,
     /// While true, received bytes stay where they are until [`Pool::release`].
     pub(crate) hold: bool,
     held: Vec<BytesMut>,
@@ -95,27 +95,21 @@ impl Pool {
 
     /// A send buffer, if there is one.
     fn take_outgoing(&mut self) -> Vec<u8> {
-        self.outgoing.pop().unwrap_or_default()
+        self.outgoing.take()
     }
 
     fn give_outgoing(&mut self, buffer: Vec<u8>) {
-        let kept = self.outgoing.iter().map(Vec::capacity);
-        if buffer.capacity() > 0 && has_room(kept, buffer.capacity()) {
-            self.outgoing.push(buffer);
-        }
+        self.outgoing.give(buffer);
     }
 
     /// An empty list of requests, with memory if there is some.
     pub(crate) fn take_list(&mut self) -> Vec<Entry> {
-        self.lists.pop().unwrap_or_default()
+        self.lists.take()
     }
 
     pub(crate) fn give_list(&mut self, mut list: Vec<Entry>) {
         list.clear();
-        let bytes = |list: &Vec<Entry>| list.capacity() * size_of::<Entry>();
-        if list.capacity() > 0 && has_room(self.lists.iter().map(bytes), bytes(&list)) {
-            self.lists.push(list);
-        }
+        self.lists.give(list);
     }
 
     /// Lets go of what was held, but for the first `kept` pieces.
@@ -145,6 +139,41 @@ impl Pool {
     pub(crate) fn held(&self) -> usize {
         self.held.len()
     }
+}
+
+/// Memory that is kept, together no more than [`MAX_KEPT`].
+#[derive(Debug)]
+struct Stock<T> {
+    kept: Vec<Vec<T>>,
+    bytes: usize,
+}
+
+impl<T> Default for Stock<T> {
+    fn default() -> Self {
+        Self { kept: Vec::new(), bytes: 0 }
+    }
+}
+
+impl<T> Stock<T> {
+    #[inline]
+    fn take(&mut self) -> Vec<T> {
+        let Some(taken) = self.kept.pop() else { return Vec::new() };
+        self.bytes -= bytes_of(&taken);
+        taken
+    }
+
+    #[inline]
+    fn give(&mut self, given: Vec<T>) {
+        let bytes = bytes_of(&given);
+        if bytes > 0 && self.bytes + bytes <= MAX_KEPT {
+            self.bytes += bytes;
+            self.kept.push(given);
+        }
+    }
+}
+
+fn bytes_of<T>(list: &Vec<T>) -> usize {
+    list.capacity() * size_of::<T>()
 }
 
 /// Whether one more of so many bytes may be kept beside these.

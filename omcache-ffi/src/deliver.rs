@@ -6,7 +6,7 @@ use std::ptr;
 
 use omcache::Bytes;
 use omcache::driver::Level;
-use omcache::driver::conn::{Event, Response};
+use omcache::driver::conn::{Cluster, Event, Response};
 use omcache::driver::proto::binary::{Found, Opcode};
 
 use crate::failure::is_discarded;
@@ -35,6 +35,32 @@ impl Active {
 
     fn contains(&self, opaque: u32) -> bool {
         (opaque.wrapping_sub(self.first) as usize) < self.count
+    }
+
+    /// Takes the values that come next into the call's array, as far as it has room.
+    #[inline]
+    pub(crate) fn take_values(&mut self, cluster: &mut Cluster, op: &mut Op) {
+        if op.stored >= op.capacity {
+            return;
+        }
+        let (first, count) = (self.first, self.count);
+        // SAFETY: the program gave room for `capacity` values, and `stored` is less.
+        let (begin, end) = unsafe { (op.values.add(op.stored), op.values.add(op.capacity)) };
+        let mut place = begin;
+        cluster.take_values(|_, opaque, found| {
+            if (opaque.wrapping_sub(first) as usize) < count {
+                // SAFETY: `place` is before the end of the program's array.
+                place = unsafe {
+                    place.write(got(&found));
+                    place.add(1)
+                };
+            }
+            place != end
+        });
+        // SAFETY: both are places of the program's array.
+        let stored = unsafe { place.offset_from_unsigned(begin) };
+        self.outstanding = self.outstanding.saturating_sub(stored);
+        op.stored += stored;
     }
 }
 
@@ -108,6 +134,12 @@ pub(crate) fn value_of(response: &Response<'_>) -> omcache_value_t {
 }
 
 impl Handle {
+    /// Whether there may be something for a call to take.
+    #[inline]
+    pub(crate) fn has_something(&self) -> bool {
+        self.driver.cluster.has_events() || self.active.iter().any(|active| !active.backlog.is_empty())
+    }
+
     /// Takes the next event. The outer option is none where there is no event; the inner one is for the program's response
     /// callback: a response, or a failure that this call does not return.
     pub(crate) fn take_event(&mut self, op: &mut Op) -> Option<Option<omcache_value_t>> {
@@ -160,42 +192,32 @@ impl Handle {
         }
     }
 
+    /// Whether nobody but this call is to be told of the responses that it waits for, and it has room for them.
+    pub(crate) fn is_plain(&self, op: &Op) -> bool {
+        let tells = self.response_callback.is_some() || self.log.wants(Level::Debug);
+        let [active] = self.active.as_slice() else { return false };
+        !tells && op.awaits(active.first) && active.backlog.is_empty() && op.stored < op.capacity
+    }
+
     /// Takes the responses that this call waits for, as long as each is one that nobody but the call is to be told of. What
     /// is left is for [`Handle::take_event`]; whether nothing is.
     #[inline(never)]
     pub(crate) fn take_plain(&mut self, op: &mut Op) -> bool {
-        let tells = self.response_callback.is_some() || self.log.wants(Level::Debug);
-        let [active] = self.active.as_mut_slice() else { return false };
-        if tells || !op.awaits(active.first) || !active.backlog.is_empty() || op.stored >= op.capacity {
+        if !self.is_plain(op) {
             return false;
         }
-        let (first, count) = (active.first, active.count);
-        let is_ours = |opaque: u32| (opaque.wrapping_sub(first) as usize) < count;
-        // SAFETY: the program gave room for `capacity` values, and `stored` is less.
-        let (begin, end) = unsafe { (op.values.add(op.stored), op.values.add(op.capacity)) };
-        let (mut place, mut refusal) = (begin, None);
-        let mut goes_on = true;
+        let [active] = self.active.as_mut_slice() else { return false };
+        let (mut refusal, mut goes_on) = (None, true);
         while goes_on {
-            let mut next = place;
-            self.driver.cluster.take_values(|_, opaque, found| {
-                if is_ours(opaque) {
-                    // SAFETY: `next` is before the end of the program's array.
-                    next = unsafe {
-                        next.write(got(&found));
-                        next.add(1)
-                    };
-                }
-                next != end
-            });
-            place = next;
-            if place == end {
+            active.take_values(&mut self.driver.cluster, op);
+            if op.stored == op.capacity {
                 break;
             }
             // Then those that are no values, up to the next one.
             goes_on = false;
             self.driver.cluster.take_responses(|response| {
                 goes_on = true;
-                if !is_ours(response.opaque()) {
+                if !active.contains(response.opaque()) {
                     return true;
                 }
                 let value = value_of(&response);
@@ -203,19 +225,14 @@ impl Handle {
                 if value.status == ret::FAIL {
                     refusal = Some((response.header().opcode, response.header().status));
                 }
-                // SAFETY: as above.
-                place = unsafe {
-                    place.write(value);
-                    place.add(1)
-                };
-                place != end && refusal.is_none() && value.status != ret::OK
+                // SAFETY: the program gave room for `capacity` values, and `stored` is less.
+                unsafe { op.values.add(op.stored).write(value) };
+                op.stored += 1;
+                active.outstanding = active.outstanding.saturating_sub(1);
+                op.stored < op.capacity && refusal.is_none() && value.status != ret::OK
             });
-            goes_on &= place != end && refusal.is_none();
+            goes_on &= op.stored < op.capacity && refusal.is_none();
         }
-        // SAFETY: both are places of the program's array.
-        let stored = unsafe { place.offset_from_unsigned(begin) };
-        active.outstanding = active.outstanding.saturating_sub(stored);
-        op.stored += stored;
         if let Some((opcode, status)) = refusal {
             self.note_refusal(opcode, status);
         }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ffi::{CString, c_int, c_void};
 use std::time::Duration;
 
-use omcache::driver::conn::{Config, Instant, SubmitError, Target};
+use omcache::driver::conn::{Cluster, Config, Instant, SubmitError, Target};
 use omcache::driver::proto::binary::{Opcode, RequestPacket};
 use omcache::driver::{Driver, Level, Waited};
 
@@ -89,16 +89,20 @@ impl Handle {
                     self.adopt(op);
                     None
                 }
-                Phase::Look => self.take_event(op).unwrap_or_else(|| {
-                    op.phase = if op.submit { Phase::Submit } else { Phase::Exchange };
-                    None
-                }),
+                Phase::Look => {
+                    let told = if self.has_something() { self.take_event(op) } else { None };
+                    told.unwrap_or_else(|| {
+                        op.phase = if op.submit { Phase::Submit } else { Phase::Exchange };
+                        None
+                    })
+                }
                 Phase::Submit => {
                     self.submit(op);
                     None
                 }
                 Phase::Exchange => {
-                    let told = if self.take_plain(op) { None } else { self.take_event(op) };
+                    let is_done = !self.has_something() || self.take_plain(op);
+                    let told = if is_done { None } else { self.take_event(op) };
                     told.unwrap_or_else(|| {
                         self.advance(op);
                         None
@@ -301,7 +305,15 @@ impl Handle {
             return;
         }
         let deadline = (op.deadline != Instant::FAR_FUTURE).then_some(op.deadline);
-        match self.driver.wait(op.now, deadline) {
+        let (is_plain, now) = (self.is_plain(op), op.now);
+        let waited = match self.active.as_mut_slice() {
+            [active] if is_plain => {
+                let mut take = |cluster: &mut Cluster| active.take_values(cluster, op);
+                self.driver.wait_taking(now, deadline, &mut take)
+            }
+            _ => self.driver.wait(now, deadline),
+        };
+        match waited {
             Ok((waited, now)) => {
                 op.now = now;
                 let idle = waited == Waited::Nothing && self.driver.cluster.poll_deadline().is_none();

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: this client and others, on the same servers, with the same keys and values, in one run.
 
 mod clients;
+mod growth;
 pub(crate) mod processor;
 mod report;
 mod rings;
@@ -37,11 +38,12 @@ pub(crate) struct Options {
     update: bool,
 }
 
-/// Rounds, milliseconds of each, and the operations between which instructions are counted.
+/// Rounds, milliseconds of each, the operations between which instructions are counted, and the most keys in a batch.
 struct Extent {
     rounds: usize,
     msec: u32,
     counted: [usize; 2],
+    keys: usize,
 }
 
 /// What is timed where; values have so many bytes.
@@ -67,8 +69,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         println!("left out: {missing}");
     }
     let extent = match options.quick {
-        true => Extent { rounds: 3, msec: 60, counted: [200, 1_200] },
-        false => Extent { rounds: 15, msec: 200, counted: [1_000, 11_000] },
+        true => Extent { rounds: 3, msec: 60, counted: [200, 1_200], keys: 10_000 },
+        false => Extent { rounds: 15, msec: 200, counted: [1_000, 11_000], keys: 100_000 },
     };
     let servers = Servers::start()?;
     let mut report = Report::new(&clients, &format!("{} rounds of {} ms", extent.rounds, extent.msec));
@@ -97,6 +99,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         report.python(workload, &rows);
     }
     count(&native, &extent, &mut report, &progress)?;
+    let ours = native.iter().filter(|client| ["OMcache (C)", "OMcache (Rust)"].contains(&&*client.name));
+    report.growth(&grow(ours.copied(), extent.keys, &progress)?);
     if let Some(program) = &clients.ring {
         report.rings(&rings::measure(program)?);
     }
@@ -160,11 +164,24 @@ pub(crate) fn count_ours(workspace: &Workspace) -> Result<Vec<Cost>> {
         costs.push(Cost {
             client: client.name.clone(),
             workload: workload.to_owned(),
-            instructions: sample::instructions(&client, task, runs)?,
+            instructions: sample::instructions(&client, task, runs, sample::TRIES)?,
             calls: sample::system_calls(&client, task, runs)?,
         });
     }
     Ok(costs)
+}
+
+/// Counts how the cost grows.
+fn grow<'c>(
+    clients: impl Iterator<Item = &'c Client>,
+    most: usize,
+    progress: &ProgressBar,
+) -> Result<Vec<growth::Growth>> {
+    let _one = OneProcessor::begin()?;
+    growth::measure(clients, most, |message| {
+        progress.set_message(message.to_owned());
+        progress.tick();
+    })
 }
 
 /// Counts instructions and system calls.
@@ -182,7 +199,7 @@ fn count(native: &[&Client], extent: &Extent, report: &mut Report, progress: &Pr
                 // Batches and queues count by the hundred or the thousand.
                 let scale = if *workload == "queue" { 10 } else { 1 };
                 let runs = extent.counted.map(|operations| operations * scale);
-                instructions = sample::instructions(client, task, runs).ok();
+                instructions = sample::instructions(client, task, runs, sample::TRIES).ok();
                 calls = sample::system_calls(client, task, runs).ok();
                 if instructions.is_some() {
                     break;

@@ -46,13 +46,21 @@ fn the_pool_keeps_few_buffers_and_no_huge_ones() {
             pool.give_chunk(BytesMut::zeroed(len));
         }
     }
-    assert_eq!((pool.outgoing.len(), pool.chunks.len(), pool.large.len()), (POOLED, POOLED, 1));
+    // Small ones are as many as there are connections.
+    assert_eq!(pool.outgoing.kept.len(), 2 * POOLED);
+    assert_eq!((pool.chunks.len(), pool.large.len()), (POOLED, 1));
     let capacities = |kept: &[BytesMut]| kept.iter().map(BytesMut::capacity).collect::<Vec<_>>();
-    let outgoing = pool.outgoing.iter().map(Vec::capacity).collect();
+    let outgoing: Vec<_> = pool.outgoing.kept.iter().map(Vec::capacity).collect();
+    assert_eq!(outgoing.iter().sum::<usize>(), pool.outgoing.bytes);
     for kept in [outgoing, capacities(&pool.chunks), capacities(&pool.large)] {
         assert!(kept.iter().all(|&bytes| bytes >= 10));
         assert!(kept.iter().sum::<usize>() <= MAX_KEPT);
     }
+    // What was kept makes room where it is taken.
+    let taken = pool.take_outgoing();
+    assert_eq!(pool.outgoing.bytes, (2 * POOLED - 1) * taken.capacity());
+    pool.give_outgoing(vec![0; MAX_KEPT - pool.outgoing.bytes]);
+    assert_eq!(pool.outgoing.bytes, MAX_KEPT);
 }
 
 #[test]

@@ -131,6 +131,13 @@ impl Cluster {
         !self.shared.events.is_empty() || !self.readable.is_empty()
     }
 
+    /// How many connections have received what was not looked at.
+    #[inline]
+    #[must_use]
+    pub fn unread(&self) -> usize {
+        self.readable.len()
+    }
+
     /// The next event. Responses borrow from the connection's buffer until the next call.
     pub fn poll_event(&mut self) -> Option<Event<'_>> {
         if let Some(slot) = self.unsettled.take() {

@@ -10,10 +10,13 @@ use crate::in_flight::{Entry, Origin};
 #[cold]
 #[inline(never)]
 fn behind_own<'r>(entry: &Entry, rest: &'r [u8], max_body: usize) -> Option<&'r [u8]> {
+    if entry.origin != Origin::Internal {
+        return None;
+    }
     let decoded = binary::decode_response(rest, max_body).ok()?;
     let binary::Decoded::Complete { message, consumed } = decoded else { return None };
-    let is_own = entry.origin == Origin::Internal && message.opaque == entry.opaque;
-    rest.get(consumed..).filter(|_| is_own && message.opcode == entry.opcode)
+    let is_it = message.opaque == entry.opaque && message.opcode == entry.opcode;
+    rest.get(consumed..).filter(|_| is_it)
 }
 
 /// A value that was taken out of what was received, without copying it.
@@ -94,13 +97,15 @@ impl Connection {
         let (under_way, remaining) = self.in_flight.parts();
         // What became of them is noted at the end, as less is then to be kept at hand.
         let (mut rest, mut entries, mut goes_on) = (all, under_way, true);
-        while goes_on && let Some((entry, behind)) = entries.split_first() {
-            if is_wanted(entry.opaque)
+        while let Some((entry, behind)) = entries.split_first() {
+            if goes_on
+                && is_wanted(entry.opaque)
                 && let Some((found, unread)) = Found::decode(rest, entry.opcode, entry.opaque, max_body)
             {
                 (rest, entries) = (unread, behind);
                 goes_on = each(entry.opaque, found, all.len() - unread.len());
             } else if let Some(unread) = behind_own(entry, rest, max_body) {
+                // Also behind the last one that somebody wants to see.
                 (rest, entries) = (unread, behind);
             } else {
                 break;

@@ -234,7 +234,8 @@ impl Client {
             if batch.unsettled == 0 {
                 return batch.results;
             }
-            now = match self.pause(now, deadline) {
+            let mut take = |cluster: &mut Cluster| M::take_values(cluster, &mut batch);
+            now = match self.pause_taking(now, deadline, &mut take) {
                 Ok(now) => now,
                 Err(error) => return self.end_batch(batch, error),
             };
@@ -332,7 +333,8 @@ impl Client {
         self.driver.flush(now);
         self.take_batch(batch);
         let look = until == Some(now);
-        let now = match self.pause(now, until) {
+        let mut take = |cluster: &mut Cluster| M::take_values(cluster, batch);
+        let now = match self.pause_taking(now, until, &mut take) {
             Err(error) if look && error.kind() == crate::ErrorKind::Timeout => self.driver.now(),
             result => result?,
         };

@@ -261,11 +261,21 @@ impl Client {
     /// Waits once, for no longer than the deadline.
     #[inline]
     fn pause(&mut self, now: Instant, deadline: Option<Instant>) -> Result<Instant, Error> {
+        self.pause_taking(now, deadline, &mut |_| ())
+    }
+
+    /// As [`Client::pause`]; where many connections are ready, `take` may take values between.
+    fn pause_taking(
+        &mut self,
+        now: Instant,
+        deadline: Option<Instant>,
+        take: &mut dyn FnMut(&mut Cluster),
+    ) -> Result<Instant, Error> {
         if deadline.is_some_and(|deadline| deadline < now) {
             // What came until then has been looked at; a stream of other answers may not stretch the time.
             return Err(Error::timeout(true));
         }
-        match self.driver.wait(now, deadline) {
+        match self.driver.wait_taking(now, deadline, take) {
             // What became ready is looked at once more, even where the deadline passed meanwhile.
             Ok((Waited::Progress, now)) => Ok(now),
             Ok((waited, now)) => {

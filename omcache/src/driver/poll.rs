@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use omcache_conn::{ConnectionId, Failure, Instant, Interest};
+use omcache_conn::{Cluster, ConnectionId, Failure, Instant, Interest};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use smallvec::SmallVec;
@@ -19,6 +19,9 @@ use super::{Descriptor, Driver};
 
 /// Descriptors that one wait can watch without allocating.
 const INLINE: usize = 8;
+/// Connections that are read from before the first of them is decoded, where their values may be taken between: each has a
+/// buffer of its own meanwhile.
+const UNREAD: usize = 4;
 
 /// What a wait came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +100,20 @@ impl Driver {
     ///
     /// Returned beside what it came to is the moment at its end.
     pub fn wait(&mut self, now: Instant, deadline: Option<Instant>) -> io::Result<(Waited, Instant)> {
+        self.wait_taking(now, deadline, &mut |_| ())
+    }
+
+    /// As [`Driver::wait`]; where many connections are ready, `take` may take values between, so that their buffers serve
+    /// the next ones. It is to do no more than that, and need not.
+    ///
+    /// # Errors
+    /// As [`Driver::wait`].
+    pub fn wait_taking(
+        &mut self,
+        now: Instant,
+        deadline: Option<Instant>,
+        take: &mut dyn FnMut(&mut Cluster),
+    ) -> io::Result<(Waited, Instant)> {
         self.flush(now);
         let until = match self.cluster.has_events() {
             // What came of this flush is told before anything is waited for.
@@ -108,7 +125,7 @@ impl Driver {
         let now = self.now();
         let waited = match polled {
             Ok(Polled::Nothing) => return self.sleep(now, until),
-            Ok(polled) => self.handle_polled(now, polled),
+            Ok(polled) => self.handle_polled(now, polled, take),
             Err(Errno::INTR) => Waited::Interrupted,
             Err(error) => return Err(error.into()),
         };
@@ -139,7 +156,7 @@ impl Driver {
     pub(super) fn catch_up(&mut self, now: Instant) {
         // A poll that fails for want of memory is told by the wait that follows.
         if let Ok(polled) = self.poll_sockets(Some(&timespec(Duration::ZERO))) {
-            self.handle_polled(now, polled);
+            self.handle_polled(now, polled, &mut |_| ());
         }
     }
 
@@ -171,7 +188,7 @@ impl Driver {
     }
 
     #[inline]
-    fn handle_polled(&mut self, now: Instant, polled: Polled) -> Waited {
+    fn handle_polled(&mut self, now: Instant, polled: Polled, take: &mut dyn FnMut(&mut Cluster)) -> Waited {
         match polled {
             Polled::Nothing => return Waited::Nothing,
             Polled::Elapsed => return Waited::Elapsed,
@@ -179,6 +196,9 @@ impl Driver {
         }
         let mut ready = std::mem::take(&mut self.ready);
         for (connection, readiness) in ready.drain(..) {
+            if self.cluster.unread() >= UNREAD {
+                take(&mut self.cluster);
+            }
             self.handle_ready(now, connection, readiness);
         }
         self.ready = ready;

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#define MAX_KEYS 10000
+#define MAX_KEYS 100000
 #define KEY_LEN 16
 #define QUEUED 1000
 
@@ -36,9 +36,13 @@ static void fail(const char *what)
 /* Sends what the program sends; `at` is the number of the operation. Returns how many operations it was. */
 typedef size_t (*unit_t)(size_t at);
 
+/* The number in "get100" and the like; others have 100 keys. */
 static size_t batch_len(void)
 {
-    return strcmp(workload, "get10000") == 0 ? 10000 : 100;
+    size_t count = strncmp(workload, "get", 3) == 0 ? strtoul(workload + 3, NULL, 10) : 0;
+    if (count > MAX_KEYS)
+        fail("too many keys");
+    return count > 0 ? count : 100;
 }
 
 static void prepare(char **argv)
@@ -48,7 +52,7 @@ static void prepare(char **argv)
     value_len = strtoul(argv[3], NULL, 10);
     value = malloc(value_len);
     memset(value, 'v', value_len);
-    key_count = strcmp(workload, "get10000") == 0 ? 10000 : 100;
+    key_count = batch_len();
     for (size_t i = 0; i < key_count; i++)
         snprintf(keys[i], sizeof keys[i], "key_%012u", (unsigned) i);
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use super::clients::{Client, Clients, Language};
+use super::growth::Growth;
 use super::rings::Ring;
 use super::sample::Sample;
 use super::servers::Place;
@@ -35,6 +36,7 @@ pub(super) struct Report {
     timed: String,
     python: Vec<(String, Vec<Option<f64>>)>,
     counted: Vec<(String, Vec<Cell>)>,
+    growth: String,
     rings: String,
     /// Tab-separated: section, client, figure.
     figures: String,
@@ -49,6 +51,7 @@ impl Report {
             timed: String::new(),
             python: Vec::new(),
             counted: Vec::new(),
+            growth: String::new(),
             rings: String::new(),
             figures: String::new(),
         }
@@ -104,6 +107,29 @@ impl Report {
         }
     }
 
+    pub(super) fn growth(&mut self, growths: &[Growth]) {
+        let mut keys = String::from("| client |");
+        let mut servers = keys.clone();
+        if let Some(first) = growths.first() {
+            first.keys.iter().for_each(|(count, _)| _ = write!(keys, " {count} |"));
+            first.servers.iter().for_each(|(count, _)| _ = write!(servers, " {count} |"));
+            let _ = write!(keys, "\n|---|{}", "---:|".repeat(first.keys.len()));
+            let _ = write!(servers, "\n|---|{}", "---:|".repeat(first.servers.len()));
+        }
+        for Growth { client, keys: of_keys, servers: of_servers } in growths {
+            let _ = write!(keys, "\n| {client} |");
+            of_keys.iter().for_each(|(_, cost)| _ = write!(keys, " {cost:.0} |"));
+            let _ = write!(servers, "\n| {client} |");
+            of_servers
+                .iter()
+                .for_each(|(_, [single, many])| _ = write!(servers, " {single:.0} · {many:.0} |"));
+        }
+        self.growth = format!(
+            "Instructions a key in one batch of so many keys, one server:\n\n{keys}\n\nInstructions of a single get, and a key in \
+             a batch of a hundred keys for each server, with so many servers:\n\n{servers}\n"
+        );
+    }
+
     pub(super) fn rings(&mut self, rings: &[Ring]) {
         self.rings.push_str(
             "| ring | servers | build ms | hash alone ns | look-up ns | of many, each ns |\n|---|---:|---:|---:|---:|---:|\n",
@@ -146,10 +172,12 @@ impl Report {
     fn short(&self) -> String {
         format!(
             "{}\n\n### Instructions · system calls an operation\n\nFour servers, values of 100 bytes.\n\n{}\n### Python: \
-             processor time an operation, µs\n\nFour servers, values of 100 bytes.\n\n{}\n### Rings\n\n{}",
+             processor time an operation, µs\n\nFour servers, values of 100 bytes.\n\n{}\n### Growth\n\n{}\n### \
+             Rings\n\n{}",
             self.setting,
             self.counts(),
             self.python_table(),
+            self.growth,
             self.rings
         )
     }

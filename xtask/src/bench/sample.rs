@@ -76,9 +76,9 @@ pub(super) fn time(client: &Client, task: Task<'_>, msec: u32) -> Result<Sample>
     Sample::parse(out.trim())
 }
 
-/// Instructions an operation, in the program's own code and its libraries'.
-pub(super) fn instructions(client: &Client, task: Task<'_>, runs: [usize; 2]) -> Result<f64> {
-    difference(runs, |budget| {
+/// Instructions an operation, in the program's own code and its libraries', the least of some tries.
+pub(super) fn instructions(client: &Client, task: Task<'_>, runs: [usize; 2], tries: usize) -> Result<f64> {
+    difference(runs, tries, |budget| {
         let tool = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"];
         let (_, told) = run(&[&LAST[..], &tool].concat(), client, task, budget)?;
         let count = told.lines().find_map(|line| line.split("Collected :").nth(1)).context("no count")?;
@@ -88,7 +88,7 @@ pub(super) fn instructions(client: &Client, task: Task<'_>, runs: [usize; 2]) ->
 
 /// System calls an operation.
 pub(super) fn system_calls(client: &Client, task: Task<'_>, runs: [usize; 2]) -> Result<f64> {
-    difference(runs, |budget| {
+    difference(runs, TRIES, |budget| {
         let tool = ["strace", "-f", "-c", "-U", "calls,name"];
         let (_, told) = run(&[&LAST[..], &tool].concat(), client, task, budget)?;
         let total = told.lines().rev().find(|line| line.trim_end().ends_with("total"));
@@ -98,13 +98,13 @@ pub(super) fn system_calls(client: &Client, task: Task<'_>, runs: [usize; 2]) ->
 }
 
 /// Runs of which the cheapest counts: where the machine is busy, a wait may end before all is there.
-const TRIES: usize = 3;
+pub(super) const TRIES: usize = 3;
 
 /// The cost of an operation: of a longer run and a shorter one the difference, so that the start does not count.
-fn difference(runs: [usize; 2], count: impl Fn(&str) -> Result<u64>) -> Result<f64> {
+fn difference(runs: [usize; 2], tries: usize, count: impl Fn(&str) -> Result<u64>) -> Result<f64> {
     let cheapest = |operations: usize| -> Result<u64> {
         let mut least = u64::MAX;
-        for _ in 0..TRIES {
+        for _ in 0..tries {
             least = least.min(count(&format!("ops:{operations}"))?);
         }
         Ok(least)
@@ -156,8 +156,8 @@ mod tests {
         let count = |budget: &str| {
             Ok(5_000 + 7 * budget.strip_prefix("ops:").and_then(|n| n.parse::<u64>().ok()).unwrap_or(0))
         };
-        assert!((difference([10, 110], count).unwrap() - 7.0).abs() < 1e-9);
-        let none = difference([10, 110], |_| Ok(5_000)).unwrap_err();
+        assert!((difference([10, 110], 2, count).unwrap() - 7.0).abs() < 1e-9);
+        let none = difference([10, 110], 1, |_| Ok(5_000)).unwrap_err();
         assert_eq!(none.to_string(), "5000 for 110 operations, 5000 for 10");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -41,6 +42,26 @@ impl Memcached {
         // From here on an error ends the process.
         let mut memcached = Self::spawn(program, &arguments, &port_file)?;
         memcached.port = read_port(&port_file)?;
+        Ok(memcached)
+    }
+
+    /// Starts it on so many loopback addresses, all with the same port: as many servers to a client.
+    pub(crate) fn start_on_many(program: &Path, addresses: &[Ipv4Addr]) -> Result<Self> {
+        // One that was free just now.
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let port = port.context("looking for a free port")?.port();
+        let list: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        let (list, number) = (list.join(","), port.to_string());
+        let arguments = ["-l", &list, "-p", &number, "-c", "4096"].map(OsStr::new);
+        let mut memcached = Self::spawn(program, &arguments, Path::new(""))?;
+        memcached.port = port;
+        let begin = Instant::now();
+        while addresses.last().is_some_and(|&last| TcpStream::connect((last, port)).is_err()) {
+            if begin.elapsed() > START_LIMIT {
+                bail!("memcached does not listen at {} addresses, port {port}", addresses.len());
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
         Ok(memcached)
     }
 

@@ -96,7 +96,7 @@ impl Run<'_> {
                 assert!(stored.unwrap().is_stored());
                 1
             }),
-            "get100" | "get10000" => measure(self.budget, |_| {
+            batch if batch.starts_with("get") => measure(self.budget, |_| {
                 for value in runtime.block_on(client.get_multi(self.keys)) {
                     assert_eq!(value.unwrap().unwrap().data.len(), self.value.len());
                 }
@@ -124,7 +124,7 @@ impl Run<'_> {
                 client.set(self.key(at), self.value, 0).unwrap();
                 1
             }),
-            "get100" | "get10000" => {
+            batch if batch.starts_with("get") => {
                 let keys: Vec<&str> = self.keys.iter().map(String::as_str).collect();
                 measure(self.budget, |_| {
                     let found: std::collections::HashMap<String, Vec<u8>> = client.gets(&keys).unwrap();
@@ -159,7 +159,7 @@ impl Run<'_> {
                 runtime.block_on(client.set(self.key(at), self.value, None, None)).unwrap();
                 1
             }),
-            "get100" | "get10000" => measure(self.budget, |_| {
+            batch if batch.starts_with("get") => measure(self.budget, |_| {
                 let found = runtime.block_on(client.get_multi(self.keys)).unwrap();
                 assert_eq!(found.len(), self.keys.len());
                 self.keys.len()

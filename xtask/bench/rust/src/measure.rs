@@ -8,9 +8,9 @@ use nix::time::{ClockId, clock_gettime};
 /// Quiet sets between two flushes.
 pub(crate) const QUEUED: usize = 1000;
 
-/// How many keys a workload has.
+/// How many keys a workload has: as many as a batch, "get100" or the like, has in its name, and others 100.
 pub(crate) fn key_count(workload: &str) -> usize {
-    if workload == "get10000" { 10_000 } else { 100 }
+    workload.strip_prefix("get").and_then(|count| count.parse().ok()).unwrap_or(100)
 }
 
 /// How long, or how many operations.
