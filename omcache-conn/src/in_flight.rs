@@ -210,7 +210,6 @@ impl InFlight {
     /// Whether there are so many quiet requests behind the last one that gets a response.
     #[inline(always)]
     pub(crate) fn has_quiet_run(&self, count: usize) -> bool {
-        // Mostly there are not even so many requests.
         self.entries.len() >= count && self.quiet_run() >= count
     }
 

@@ -13,8 +13,9 @@
 //! 2. [`Cluster::poll_action`]: look names up, open and close sockets; report with [`Cluster::handle_resolved`],
 //!    [`Cluster::handle_connected`], [`Cluster::handle_lost`], or [`Cluster::handle_busy`] where an address has no room.
 //! 3. [`Cluster::poll_transmit`]: write; report with [`Cluster::handle_sent`] or [`Cluster::handle_blocked`].
-//! 4. [`Cluster::poll_event`]: answers, outcomes, changes of a server's state. [`Cluster::answers`],
-//!    [`Cluster::take_responses`] and [`Cluster::take_silent`] have the usual ones at less cost.
+//! 4. [`Cluster::poll_event`]: answers, outcomes, changes of a server's state. [`Cluster::take_values`],
+//!    [`Cluster::take_owned_values`], [`Cluster::take_responses`] and [`Cluster::take_silent`] have the usual ones at less
+//!    cost.
 //! 5. Wait until [`Cluster::poll_deadline`] for what [`Cluster::interests`] lists. What became readable is read into
 //!    [`Cluster::receive_space`] and reported with [`Cluster::handle_received`]; what became writable after
 //!    [`Cluster::handle_blocked`] is reported with [`Cluster::handle_writable`], or it is offered no bytes any more.

@@ -196,10 +196,10 @@ proptest! {
     fn the_order_of_servers_moves_no_key_of_a_ring(
         given in given(8), key in key(),
     ) {
-        // Equal servers are told apart by their order alone.
+        // Equal servers are told apart by their order alone; a socket's path has no port.
         let mut given = given;
         given.sort();
-        given.dedup_by(|a, b| (&a.0, &a.1) == (&b.0, &b.1));
+        given.dedup_by(|a, b| a.0 == b.0 && (a.1 == b.1 || a.0.starts_with('/')));
         let mut servers = servers(&given);
         let weighted = [Named::Ketama, Named::KetamaWeighted, Named::Dalli];
         let find = |servers: &[Server<'_>], named: Named| -> Result<String, TestCaseError> {

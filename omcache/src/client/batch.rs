@@ -2,115 +2,18 @@
 
 use std::ops::Range;
 
-use omcache_conn::{Cluster, Event, Instant, Response, SubmitError, TakenValue, Target};
+use omcache_conn::{Cluster, Event, Instant, SubmitError, Target};
 use omcache_proto::{Key, Request};
 
+use super::results::{Batch, Deletes, Gets, Meaning, Stores, put};
 use super::waiting::Waiting;
 use super::{Client, is_silent};
-use crate::command::{self, Command, Item, Mode, Stored, Value};
+use crate::command::{Command, Item, Mode, Stored, Value};
 use crate::error::Error;
 use crate::expiration::Expiration;
 
 /// Keys after which a batch looks at the sockets, so that servers work while it is still being written.
 const STRIDE: usize = 512;
-
-/// What the servers' silence, and an answer, mean to one kind of batch.
-trait Meaning {
-    type Result;
-    fn silence() -> Self::Result;
-    fn answer(response: Response<'_>) -> Result<Self::Result, Error>;
-
-    /// Takes the values that come next, where it reads such.
-    fn take_values(_cluster: &mut Cluster, _batch: &mut Batch<Self>)
-    where
-        Self: Sized,
-    {
-    }
-}
-
-/// Quiet gets: silence is a miss.
-struct Gets;
-/// Quiet stores: silence is success.
-struct Stores;
-/// Quiet deletes: silence is success.
-struct Deletes;
-
-impl Meaning for Gets {
-    type Result = Option<Value>;
-    fn silence() -> Self::Result {
-        None
-    }
-    fn answer(response: Response<'_>) -> Result<Self::Result, Error> {
-        command::value(response)
-    }
-    #[inline]
-    fn take_values(cluster: &mut Cluster, batch: &mut Batch<Self>) {
-        let Batch { first, places, results, unsettled } = batch;
-        let place = |opaque: u32| places.get(opaque.wrapping_sub(*first) as usize).copied();
-        cluster.take_owned_values(
-            |opaque| place(opaque).is_some(),
-            |_, value| {
-                if let Some(slot) = place(value.opaque).and_then(|place| results.get_mut(place)) {
-                    let TakenValue { flags, cas, data, .. } = value;
-                    put(slot, Ok(Some(Value { data, flags, cas })));
-                    *unsettled -= 1;
-                }
-            },
-        );
-    }
-}
-
-impl Meaning for Stores {
-    type Result = Stored;
-    fn silence() -> Self::Result {
-        Stored::Stored { cas: 0 }
-    }
-    fn answer(response: Response<'_>) -> Result<Self::Result, Error> {
-        command::stored(&response)
-    }
-}
-
-impl Meaning for Deletes {
-    type Result = bool;
-    fn silence() -> Self::Result {
-        true
-    }
-    fn answer(response: Response<'_>) -> Result<Self::Result, Error> {
-        command::found(&response)
-    }
-}
-
-/// Puts a result in the place of that for want of an answer, which owns nothing: to look for what is to be dropped would
-/// cost something for each key.
-#[inline(always)]
-fn put<T>(place: &mut Result<T, Error>, result: Result<T, Error>) {
-    std::mem::forget(std::mem::replace(place, result));
-}
-
-/// A batch on its way.
-struct Batch<M: Meaning> {
-    /// The opaque of the first request; they are consecutive.
-    first: u32,
-    /// The place of each request among the batch's keys, in the order of opaques.
-    places: Vec<usize>,
-    /// Those that have none yet are failures for want of an answer.
-    results: Vec<Result<M::Result, Error>>,
-    unsettled: usize,
-}
-
-impl<M: Meaning> Batch<M> {
-    fn settle(&mut self, place: usize, result: Result<M::Result, Error>) {
-        if let Some(slot) = self.results.get_mut(place) {
-            put(slot, result);
-            self.unsettled -= 1;
-        }
-    }
-
-    #[inline]
-    fn place(&self, opaque: u32) -> Option<usize> {
-        self.places.get(opaque.wrapping_sub(self.first) as usize).copied()
-    }
-}
 
 /// # Commands on many keys
 ///

@@ -6,6 +6,7 @@ mod external;
 mod inbox;
 mod queue;
 mod raw;
+mod results;
 mod servers;
 mod single;
 mod waiting;
