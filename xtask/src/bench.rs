@@ -38,13 +38,18 @@ pub(crate) struct Options {
     update: bool,
 }
 
-/// Rounds, milliseconds of each, the operations between which instructions are counted, and the most keys in a batch.
+/// Rounds, milliseconds of each, the operations between which instructions are counted, how often, and the most keys in a
+/// batch.
 struct Extent {
     rounds: usize,
     msec: u32,
     counted: [usize; 2],
+    tries: usize,
     keys: usize,
 }
+
+/// How often our own are counted.
+const COUNTS: usize = 3;
 
 /// What is timed where; values have so many bytes.
 const TIMED: &[(Place, usize, &[&str])] = &[
@@ -69,8 +74,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         println!("left out: {missing}");
     }
     let extent = match options.quick {
-        true => Extent { rounds: 3, msec: 60, counted: [200, 1_200], keys: 10_000 },
-        false => Extent { rounds: 15, msec: 200, counted: [1_000, 11_000], keys: 100_000 },
+        true => Extent { rounds: 3, msec: 60, counted: [200, 1_200], tries: 1, keys: 10_000 },
+        false => Extent { rounds: 15, msec: 200, counted: [1_000, 11_000], tries: COUNTS, keys: 100_000 },
     };
     let servers = Servers::start()?;
     let mut report = Report::new(&clients, &format!("{} rounds of {} ms", extent.rounds, extent.msec));
@@ -164,8 +169,8 @@ pub(crate) fn count_ours(workspace: &Workspace) -> Result<Vec<Cost>> {
         costs.push(Cost {
             client: client.name.clone(),
             workload: workload.to_owned(),
-            instructions: sample::instructions(&client, task, runs, sample::TRIES)?,
-            calls: sample::system_calls(&client, task, runs)?,
+            instructions: sample::instructions(&client, task, runs, COUNTS)?,
+            calls: sample::system_calls(&client, task, runs, COUNTS)?,
         });
     }
     Ok(costs)
@@ -199,8 +204,8 @@ fn count(native: &[&Client], extent: &Extent, report: &mut Report, progress: &Pr
                 // Batches and queues count by the hundred or the thousand.
                 let scale = if *workload == "queue" { 10 } else { 1 };
                 let runs = extent.counted.map(|operations| operations * scale);
-                instructions = sample::instructions(client, task, runs, sample::TRIES).ok();
-                calls = sample::system_calls(client, task, runs).ok();
+                instructions = sample::instructions(client, task, runs, extent.tries).ok();
+                calls = sample::system_calls(client, task, runs, extent.tries).ok();
                 if instructions.is_some() {
                     break;
                 }

@@ -86,9 +86,9 @@ pub(super) fn instructions(client: &Client, task: Task<'_>, runs: [usize; 2], tr
     })
 }
 
-/// System calls an operation.
-pub(super) fn system_calls(client: &Client, task: Task<'_>, runs: [usize; 2]) -> Result<f64> {
-    difference(runs, TRIES, |budget| {
+/// System calls an operation, the least of some tries.
+pub(super) fn system_calls(client: &Client, task: Task<'_>, runs: [usize; 2], tries: usize) -> Result<f64> {
+    difference(runs, tries, |budget| {
         let tool = ["strace", "-f", "-c", "-U", "calls,name"];
         let (_, told) = run(&[&LAST[..], &tool].concat(), client, task, budget)?;
         let total = told.lines().rev().find(|line| line.trim_end().ends_with("total"));
@@ -97,10 +97,8 @@ pub(super) fn system_calls(client: &Client, task: Task<'_>, runs: [usize; 2]) ->
     })
 }
 
-/// Runs of which the cheapest counts: where the machine is busy, a wait may end before all is there.
-pub(super) const TRIES: usize = 3;
-
-/// The cost of an operation: of a longer run and a shorter one the difference, so that the start does not count.
+/// The cost of an operation: of a longer run and a shorter one the difference, so that the start does not count. Of some tries
+/// the cheapest counts: where the machine is busy, a wait may end before all is there.
 fn difference(runs: [usize; 2], tries: usize, count: impl Fn(&str) -> Result<u64>) -> Result<f64> {
     let cheapest = |operations: usize| -> Result<u64> {
         let mut least = u64::MAX;
