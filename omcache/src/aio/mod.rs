@@ -1,7 +1,7 @@
 //! The client on tokio: the same commands, awaited; connections are shared and requests pipelined.
 
+mod alone;
 mod batch;
-mod lead;
 mod pending;
 mod reactor;
 mod waiters;
@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use self::alone::Alone;
 use self::batch::Batch;
-use self::lead::Leader;
 use self::pending::Pending;
 use self::waiters::{Waiter, Waiters};
 use self::watches::Watches;
@@ -75,8 +75,8 @@ struct State {
     task: Option<Waker>,
     /// The task waits for descriptors.
     is_served: bool,
-    /// Who reads its own answer, while the task does not wait for descriptors.
-    leader: Option<Leader>,
+    /// A command that reads its own answer. The client is not to be touched while there is one.
+    alone: Option<Alone>,
     /// When the task's timer wakes it.
     armed: Instant,
     /// Nobody is there any more who asks, or the task is gone that serves.
@@ -97,7 +97,17 @@ impl Drop for Alive {
 }
 
 impl Shared {
+    /// The state, with nothing that is alone.
     fn lock(&self) -> MutexGuard<'_, State> {
+        let mut state = self.lock_alone();
+        if state.alone.is_some() {
+            state.join();
+        }
+        state
+    }
+
+    /// The state as it is: for a command that may be alone.
+    fn lock_alone(&self) -> MutexGuard<'_, State> {
         // Each change is whole before anything that could panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -111,7 +121,7 @@ impl State {
             watches: Watches::default(),
             task: None,
             is_served: false,
-            leader: None,
+            alone: None,
             armed: Instant::FAR_FUTURE,
             ended: false,
             blocked: false,
@@ -126,15 +136,14 @@ impl State {
     }
 
     /// Has the task look again, and wait for all. One that was not polled yet looks anyhow.
-    fn call(&mut self) {
-        self.leader = None;
+    fn call(&self) {
         if let Some(waker) = &self.task {
             waker.wake_by_ref();
         }
     }
 
     /// Has the task look where it does not wait for all that there is to wait for.
-    fn call_if_needed(&mut self) {
+    fn call_if_needed(&self) {
         let wakeup = self.client.next_wakeup().min(self.waiters.earliest());
         if wakeup < self.armed || !self.is_served || !self.watches.cover(&self.client) {
             self.call();
@@ -151,7 +160,6 @@ impl Drop for Serving {
             let mut state = self.0.lock();
             state.ended = true;
             state.task = None;
-            state.leader = None;
             (state.waiters.forsake(), std::mem::take(&mut state.watches))
         };
         drop(watches);
@@ -206,14 +214,13 @@ impl AsyncClient {
         if state.ended {
             return Err(gone());
         }
+        let deadline = |now| self.timeout.map_or(Instant::FAR_FUTURE, |timeout| now + timeout);
+        if let Some(ticket) = state.send_alone(command, deadline)? {
+            return Ok(Some(Pending::new(&self.shared, ticket)));
+        }
         match state.client.submit_now(command) {
             Ok((ticket, now)) => {
-                let deadline = self.timeout.map_or(Instant::FAR_FUTURE, |timeout| now + timeout);
-                state.waiters.insert(ticket, Waiter::Single { waker: None, deadline });
-                state.deliver();
-                if !state.take_lead(ticket) {
-                    state.call_if_needed();
-                }
+                state.wait(ticket, deadline(now));
                 Ok(Some(Pending::new(&self.shared, ticket)))
             }
             Err(error) if error.kind() == ErrorKind::SendBufferFull => Ok(None),

@@ -21,9 +21,10 @@ impl<'c> Pending<'c> {
     }
 
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Reply, Error>> {
-        let mut state = self.shared.lock();
-        let result = match state.lead(self.ticket, context) {
-            Some(result) => result,
+        let mut state = self.shared.lock_alone();
+        let result = match state.poll_alone(self.ticket, context) {
+            Some(Poll::Pending) => return Poll::Pending,
+            Some(Poll::Ready(result)) => result,
             None => match state.waiters.fetch(self.ticket, context) {
                 Some(Fetched::Pending) => return Poll::Pending,
                 Some(Fetched::Result(result)) => result,

@@ -55,7 +55,6 @@ impl State {
             Some(waker) => waker.clone_from(context.waker()),
             None => self.task = Some(context.waker().clone()),
         }
-        self.leader = None;
         let now = self.client.step_told();
         self.deliver();
         let mut wakeup = self.client.next_wakeup();

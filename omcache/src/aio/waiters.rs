@@ -67,6 +67,11 @@ impl Waiters {
     }
 
     #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_ticket.is_empty()
+    }
+
+    #[inline]
     pub(super) fn insert(&mut self, ticket: Ticket, waiter: Waiter) {
         if let Waiter::Single { deadline, .. } = waiter {
             self.earliest = self.earliest.min(deadline);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 
 use crate::client::Client;
 use crate::driver::Watch;
@@ -93,29 +93,24 @@ impl Watches {
         client.watches().all(covers) && !self.0.iter().flatten().any(Registered::is_closed)
     }
 
-    /// The connection that an answer is awaited on, where nothing else is to be waited for and nothing to be closed.
-    pub(super) fn only(&self, client: &Client) -> Option<ConnectionId> {
-        let mut watches = client.watches();
-        let watch = watches.next().filter(|watch| watch.readable && !watch.writable)?;
-        let is_known = self.0.get(place(watch.connection))?.as_ref()?.is_of(&watch);
-        let is_only =
-            is_known && watches.next().is_none() && !self.0.iter().flatten().any(Registered::is_closed);
-        watch.connection.filter(|_| is_only)
+    /// Whether a connection's descriptor is registered, and none that the client has closed.
+    pub(super) fn has(&self, connection: ConnectionId, descriptor: &Arc<OwnedFd>) -> bool {
+        let known = self.0.get(place(Some(connection))).and_then(Option::as_ref);
+        let is_known = known.is_some_and(|known| Arc::ptr_eq(known.descriptor.get_ref(), descriptor));
+        is_known && !self.0.iter().flatten().any(Registered::is_closed)
     }
 
-    /// Has the client read from one connection; none where nothing is there. Then the context is woken when there is.
-    pub(super) fn read(
+    /// Whether a connection is readable; else the context is woken when it is.
+    pub(super) fn poll_readable(
         &self,
         connection: ConnectionId,
-        client: &mut Client,
         context: &mut Context<'_>,
-    ) -> Option<()> {
+    ) -> Option<AsyncFdReadyGuard<'_, Arc<OwnedFd>>> {
         let known = self.0.get(place(Some(connection)))?.as_ref()?;
-        let Poll::Ready(Ok(mut guard)) = known.descriptor.poll_read_ready(context) else { return None };
-        if client.read_told(connection) {
-            guard.clear_ready();
+        match known.descriptor.poll_read_ready(context) {
+            Poll::Ready(guard) => guard.ok(),
+            Poll::Pending => None,
         }
-        Some(())
     }
 
     /// Has the client handle what is ready; true where something was. Of the others the context is woken.

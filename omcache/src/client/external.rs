@@ -1,7 +1,13 @@
 //! The client in a program's own event loop: nothing here waits.
 
+#[cfg(feature = "tokio")]
+use std::os::fd::OwnedFd;
+#[cfg(feature = "tokio")]
+use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "tokio")]
+use omcache_conn::cluster::Lone;
 #[cfg(feature = "tokio")]
 use omcache_conn::{ConnectionId, SubmitError};
 use omcache_conn::{Instant, Target};
@@ -9,10 +15,12 @@ use omcache_conn::{Instant, Target};
 #[cfg(feature = "tokio")]
 use super::Waiting;
 use super::{Client, Ticket};
+#[cfg(feature = "tokio")]
+use crate::command;
 use crate::command::{Command, Reply};
 use crate::driver::Descriptor;
 #[cfg(feature = "tokio")]
-use crate::driver::Watch;
+use crate::driver::{NotAlone, Watch};
 use crate::error::Error;
 
 /// The result of a submitted command.
@@ -23,6 +31,15 @@ pub struct Completion {
     pub ticket: Ticket,
     /// What it came to.
     pub result: Result<Reply, Error>,
+}
+
+/// How a command was sent.
+#[cfg(feature = "tokio")]
+pub(crate) enum Sent {
+    /// Alone, at this moment.
+    Alone { lone: Lone, at: Instant },
+    /// The general way.
+    Submitted { ticket: Ticket, at: Instant },
 }
 
 /// Why a command was not submitted.
@@ -103,20 +120,61 @@ impl Client {
         self.driver.handle_told(now, connection, readiness)
     }
 
-    /// Reads from a connection that is readable, and does what follows. False where there may be more to read.
-    pub(crate) fn read_told(&mut self, connection: ConnectionId) -> bool {
-        self.driver.check_fork();
-        let now = self.driver.now();
-        self.driver.handle_time(now);
-        let is_drained = self.driver.handle_told(now, Some(connection), (true, false));
-        self.settle_events(now);
-        is_drained
-    }
-
     /// The moment at which the client is to be stepped at the latest. It may be too early, but never is too late.
     #[inline]
     pub(crate) fn next_wakeup(&self) -> Instant {
         self.driver.cluster.next_wakeup()
+    }
+}
+
+/// # One command alone, for a runtime
+///
+/// What is sent here is to be ended before anything else of the client is called: by [`Client::receive_alone`] or
+/// [`Client::join_alone`].
+#[cfg(feature = "tokio")]
+impl Client {
+    /// Sends a command, where nothing else is under way. None where it can't go alone, and nothing was done.
+    #[inline]
+    pub(crate) fn send_alone(
+        &mut self,
+        command: &Command<'_>,
+        timer: Instant,
+        is_watched: impl FnOnce(ConnectionId, &Arc<OwnedFd>) -> bool,
+    ) -> Result<Option<Sent>, Error> {
+        let request = command.request(false)?;
+        self.driver.check_fork();
+        let now = self.driver.now();
+        match self.driver.send_alone(now, &request, timer, is_watched) {
+            Ok(lone) => Ok(Some(Sent::Alone { lone, at: now })),
+            Err(NotAlone::Submitted { opaque, now }) => {
+                self.driver.step(now);
+                self.take_events();
+                Ok(Some(Sent::Submitted { ticket: Ticket(opaque), at: now }))
+            }
+            Err(NotAlone::Untouched) => Ok(None),
+        }
+    }
+
+    /// Reads the answer, once its connection is readable; with it comes whether that was all that there is to read. None
+    /// where it goes on the general way: its completion comes, if it is not there.
+    pub(crate) fn receive_alone(&mut self, lone: Lone, at: Instant) -> Option<(Result<Reply, Error>, bool)> {
+        let (result, server, is_drained) = match self.driver.receive_alone(lone, at) {
+            Ok((response, is_drained)) => {
+                let server = response.server();
+                (command::reply(response), server, is_drained)
+            }
+            Err(_) => {
+                let now = self.driver.now();
+                self.settle_events(now);
+                return None;
+            }
+        };
+        Some((result.map_err(|error| self.name_server(error, Some(server))), is_drained))
+    }
+
+    /// Has the command go on the general way.
+    pub(crate) fn join_alone(&mut self, lone: Lone, at: Instant) {
+        self.driver.join_alone(lone, at);
     }
 }
 

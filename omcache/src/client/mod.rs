@@ -23,7 +23,7 @@ use crate::error::{Error, ErrorKind};
 pub use self::builder::ClientBuilder;
 pub use self::external::Completion;
 #[cfg(feature = "tokio")]
-pub(crate) use self::external::NotSubmitted;
+pub(crate) use self::external::{NotSubmitted, Sent};
 pub use self::queue::Flushed;
 pub use self::raw::{RawRequest, RawResponse};
 pub use self::servers::{ServerInfo, ServerState};

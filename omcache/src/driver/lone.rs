@@ -1,5 +1,12 @@
 //! One request alone: sent, waited for and read by the shortest way.
 
+#[cfg(feature = "tokio")]
+use std::os::fd::OwnedFd;
+#[cfg(feature = "tokio")]
+use std::sync::Arc;
+
+#[cfg(feature = "tokio")]
+use omcache_conn::ConnectionId;
 use omcache_conn::cluster::{Lone, LoneAnswer};
 use omcache_conn::{Instant, Response, Target};
 use omcache_proto::Request;
@@ -42,6 +49,20 @@ impl Driver {
     // One for all callers: in them is only what depends on the kind of the request.
     #[inline(never)]
     fn carry_alone(&mut self, lone: Lone, now: Instant, deadline: Instant) -> Result<LoneAnswer, NotAlone> {
+        self.send_begun(lone, now)?;
+        let Self { cluster, sockets, .. } = self;
+        let wakeup = cluster.lone_wakeup(now).min(deadline);
+        let socket = sockets.get(lone.connection().index()).and_then(Option::as_ref);
+        if !socket.is_some_and(|socket| socket.await_readable(now, wakeup)) {
+            let later = self.now();
+            return Err(self.join(lone, Some(now), later));
+        }
+        self.receive_begun(lone, now).map(|(answer, _)| answer)
+    }
+
+    /// Sends all of a request that was begun.
+    #[inline(always)]
+    fn send_begun(&mut self, lone: Lone, now: Instant) -> Result<(), NotAlone> {
         let Self { cluster, sockets, .. } = self;
         let connection = lone.connection();
         let Some(Some(socket)) = sockets.get_mut(connection.index()) else {
@@ -58,18 +79,27 @@ impl Driver {
             self.handle_transfer(now, connection, result, len);
             return Err(joined);
         }
-        if !socket.await_readable(now, cluster.lone_wakeup(now).min(deadline)) {
-            let later = self.now();
-            return Err(self.join(lone, Some(now), later));
-        }
-        let result = socket.receive(cluster.lone_space());
+        Ok(())
+    }
+
+    /// Receives the answer, and whether that was all that there is to read.
+    #[inline(always)]
+    fn receive_begun(&mut self, lone: Lone, sent: Instant) -> Result<(LoneAnswer, bool), NotAlone> {
+        let Self { cluster, sockets, .. } = self;
+        let connection = lone.connection();
+        let Some(Some(socket)) = sockets.get(connection.index()) else {
+            return Err(self.join(lone, Some(sent), sent));
+        };
+        let space = cluster.lone_space();
+        let len = space.len();
+        let result = socket.receive(space);
         if let Ok(Transfer::Bytes(count)) = result
             && let Some(answer) = cluster.handle_lone_received(&lone, count)
         {
-            return Ok(answer);
+            return Ok((answer, count < len));
         }
         let later = self.now();
-        let joined = self.join(lone, Some(now), later);
+        let joined = self.join(lone, Some(sent), later);
         self.handle_read(later, connection, result);
         Err(joined)
     }
@@ -78,5 +108,64 @@ impl Driver {
     fn join(&mut self, lone: Lone, sent: Option<Instant>, now: Instant) -> NotAlone {
         self.cluster.join_lone(lone, sent);
         NotAlone::Submitted { opaque: lone.opaque(), now }
+    }
+}
+
+/// # For a runtime that waits
+///
+/// What is sent here is to be ended before anything else of the driver is called: by [`Driver::receive_alone`] or
+/// [`Driver::join_alone`].
+#[cfg(feature = "tokio")]
+impl Driver {
+    /// Begins a request and sends all of it, where nothing else is under way, the runtime looks at the time at `timer` and so
+    /// early enough, and it watches the connection.
+    ///
+    /// # Errors
+    /// Where it can't go alone. One that is submitted by now may be unsent: [`Driver::step`] is to follow.
+    #[inline]
+    pub(crate) fn send_alone(
+        &mut self,
+        now: Instant,
+        request: &Request<'_>,
+        timer: Instant,
+        is_watched: impl FnOnce(ConnectionId, &Arc<OwnedFd>) -> bool,
+    ) -> Result<Lone, NotAlone> {
+        if self.cluster.lone_wakeup(now) < timer {
+            return Err(NotAlone::Untouched);
+        }
+        let lone = self.cluster.begin_lone(now, Target::Key, request).ok_or(NotAlone::Untouched)?;
+        let connection = lone.connection();
+        let socket = self.sockets.get(connection.index()).and_then(Option::as_ref);
+        if !socket.is_some_and(|socket| is_watched(connection, &socket.descriptor)) {
+            return Err(self.join(lone, None, now));
+        }
+        self.send_begun(lone, now)?;
+        Ok(lone)
+    }
+
+    /// Receives the answer to a request that was sent alone, once the connection is readable; with it comes whether that
+    /// was all that there is to read.
+    ///
+    /// # Errors
+    /// Where it is not that answer and nothing else: the request goes on the general way.
+    pub(crate) fn receive_alone(
+        &mut self,
+        lone: Lone,
+        sent: Instant,
+    ) -> Result<(Response<'_>, bool), NotAlone> {
+        if self.forks.detected() {
+            // It is the parent's.
+            let joined = self.join(lone, Some(sent), sent);
+            self.forked();
+            return Err(joined);
+        }
+        let (answer, is_drained) = self.receive_begun(lone, sent)?;
+        Ok((self.cluster.lone_response(answer), is_drained))
+    }
+
+    /// Has a request that was sent alone go on the general way.
+    #[cold]
+    pub(crate) fn join_alone(&mut self, lone: Lone, sent: Instant) {
+        self.cluster.join_lone(lone, Some(sent));
     }
 }
