@@ -16,9 +16,9 @@ const MIN_SPACE: usize = 16 * 1024;
 pub(crate) const CHUNK: usize = 64 * 1024;
 /// Bytes that are zeroed at a time: one long fill counts an instruction for each byte.
 const FILL: usize = 1024;
-/// Buffers of each kind that are kept are together no larger than this.
+/// Buffers of each kind but chunks that are kept are together no larger than this, in bytes.
 const MAX_KEPT: usize = 1024 * 1024;
-/// Chunks that are kept, and messages' own buffers.
+/// Chunks that are kept, 2 MiB together, and the most of messages' own buffers.
 const POOLED: usize = 32;
 
 /// Buffers that no connection uses now, and received bytes that the caller still looks at.

@@ -4,8 +4,11 @@ use omcache_proto::binary::Opcode;
 
 use crate::buffer::Pool;
 
+mod joining;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use joining::Joining;
 
 /// What the opaques of NOOPs of this crate's own differ by from the last one of a caller.
 pub(crate) const INTERNAL: u32 = 0x8000_0000;
@@ -67,25 +70,6 @@ pub(crate) struct InFlight {
     loud_end: usize,
 }
 
-/// Quiet requests that join a FIFO one after the other, as far as it has memory at hand.
-pub(crate) struct Joining<'f> {
-    entries: &'f mut Vec<Entry>,
-    left: usize,
-}
-
-impl Joining<'_> {
-    /// Adds one; false where there is no room for it.
-    #[inline(always)]
-    pub(crate) fn push(&mut self, entry: Entry) -> bool {
-        if self.left == 0 || self.entries.len() == self.entries.capacity() {
-            return false;
-        }
-        self.left -= 1;
-        self.entries.push(entry);
-        true
-    }
-}
-
 /// What is counted of a FIFO, while somebody looks at its entries.
 pub(crate) struct Remaining<'f> {
     head: &'f mut usize,
@@ -129,16 +113,21 @@ impl InFlight {
         }
     }
 
-    /// Takes quiet ones together, until there are `longest` in a row; [`InFlight::took`] is to be told of their bytes.
+    /// Takes requests together, until there are `longest` quiet ones in a row; [`InFlight::took`] is to follow.
     #[inline(always)]
     pub(crate) fn at_hand(&mut self, longest: usize) -> Joining<'_> {
-        Joining { left: longest.saturating_sub(self.quiet_run()), entries: &mut self.entries }
+        let left = longest.saturating_sub(self.quiet_run());
+        Joining::new(&mut self.entries, longest, left)
     }
 
-    /// Counts the bytes of those that joined together.
+    /// Counts those that joined together: their bytes, and how many of them get a response in any case.
     #[inline(always)]
-    pub(crate) fn took(&mut self, bytes: usize) {
+    pub(crate) fn took(&mut self, bytes: usize, loud: usize) {
         self.bytes += bytes;
+        if loud > 0 {
+            self.loud += loud;
+            self.find_loud_end();
+        }
     }
 
     /// Makes room for so many more at once.

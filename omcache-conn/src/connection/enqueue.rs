@@ -97,7 +97,7 @@ impl Connection {
         Ok(opaque)
     }
 
-    /// Queues quiet requests, from the one with the number `at` on, as long as there is room at hand; `next` is told the
+    /// Queues requests, from the one with the number `at` on, as long as there is room at hand; `next` is told the
     /// number and the opaque of each, and has the next number. Returned is the number of the first one that is not queued.
     #[inline(always)]
     pub(crate) fn enqueue_at_hand<'r>(
@@ -114,7 +114,6 @@ impl Connection {
         let (mut room, free) = (space.len(), space.len());
         while at != NONE
             && let Some(request) = request(at as usize)
-            && request.opcode().is_quiet()
         {
             let (len, numbered) = (request.encoded_len_binary(), opaque.wrapping_add(1));
             let Some((place, behind)) = space.split_at_mut_checked(len) else { break };
@@ -127,7 +126,8 @@ impl Connection {
             at = next(at, opaque);
         }
         let taken = free - room;
-        self.in_flight.took(taken);
+        let loud = queue.end();
+        self.in_flight.took(taken, loud);
         self.outgoing.take(taken);
         shared.opaque = opaque;
         at

@@ -1,5 +1,7 @@
 //! Requests on many keys that are handed over together, and their answers by the way of those who only look.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use omcache_conn::{Config, Event, Outcome, SubmitError, Target};
 use omcache_proto::{Key, Request, StoreMode};
 
@@ -42,6 +44,38 @@ fn each_key_is_asked_of_its_own_server_and_its_answer_shown() {
         assert_eq!(world.cluster.poll_deadline(), None, "nothing is waited for any more");
         world.check_kept_values();
     }
+}
+
+/// Of so many quiet requests in a row the last one has a NOOP behind it, which nobody asked for.
+#[test]
+fn a_long_run_that_is_submitted_together_is_settled_unasked() {
+    const RUN: usize = 16 * 1024;
+    let mut world = ready(Config::default(), 1);
+    let (before, noops) = (world.cluster.last_opaque(), world.peers[0].noops);
+    assert_eq!(world.submit_many(&keys(2 * RUN + 1), false), 2 * RUN + 1);
+    world.run();
+    assert_eq!(world.peers[0].noops, noops + 2);
+    let last = before + 2 * RUN as u32 + 1;
+    assert!((before + 1..last).all(|opaque| *world.fate(opaque) == Fate::Settled(Outcome::Silent)));
+    assert_eq!(*world.fate(last), Fate::Pending);
+}
+
+#[test]
+fn a_panic_of_the_caller_leaves_the_connection_in_order() {
+    let mut world = ready(Config::default(), 1);
+    let before = world.cluster.last_opaque();
+    let key = Key::new(b"key").unwrap();
+    let request = |at| {
+        assert!(at < 3, "as the caller's own code may");
+        Some(Request::Get { key, with_key: false, quiet: true })
+    };
+    let submit = || world.cluster.submit_many(5, |_| key.as_bytes(), request, |_| ());
+    assert!(catch_unwind(AssertUnwindSafe(submit)).is_err());
+    assert_eq!(world.cluster.last_opaque(), before, "none of the server's is queued");
+    let get = world.submit(Target::Key, &Request::Get { key, with_key: false, quiet: false }).unwrap();
+    world.run();
+    assert!(matches!(world.fate(get), Fate::Answered { .. }));
+    assert!(!world.cluster.has_pending());
 }
 
 #[test]
