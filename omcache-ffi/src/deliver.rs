@@ -45,8 +45,9 @@ impl Active {
         }
         let (first, count) = (self.first, self.count);
         // SAFETY: the program gave room for `capacity` values, and `stored` is less.
-        let (begin, end) = unsafe { (op.values.add(op.stored), op.values.add(op.capacity)) };
-        let mut place = begin;
+        let begin = unsafe { op.values.add(op.stored) };
+        // Nothing is read or written there.
+        let (mut place, end) = (begin, op.values.wrapping_add(op.capacity));
         cluster.take_values(|_, opaque, found| {
             if (opaque.wrapping_sub(first) as usize) < count {
                 // SAFETY: `place` is before the end of the program's array.

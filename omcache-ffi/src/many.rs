@@ -3,6 +3,7 @@
 use std::ffi::c_int;
 use std::ptr;
 
+use omcache::driver::Level;
 use omcache::driver::conn::{SubmitError, Submitted};
 use omcache::driver::proto::binary::Opcode;
 use omcache::driver::proto::{Key, Request};
@@ -13,14 +14,20 @@ use crate::ret;
 use crate::types::{omcache_req_header_s, omcache_req_t};
 
 impl Handle {
-    /// Submits a request for each key, which all are valid, and writes those that were accepted to the front of the program's array, the others
+    /// Submits a request for each key and writes those that were accepted to the front of the program's array, the others
     /// to its end. Returned is how many were accepted, and why the last one of the others was not; where a key is invalid,
-    /// nothing is submitted or written.
+    /// nothing is submitted or written. All were valid when the call began.
     #[inline(never)]
     pub(crate) fn submit_keys(&mut self, op: &mut Op, keys: Keys) -> (usize, c_int) {
         let (count, requests) = (op.request_count, op.requests);
         let mut refused = Vec::new();
-        // SAFETY: the arrays hold as many keys as there are requests, all of which were looked at.
+        let has_called = self.response_callback.is_some() || self.log.wants(Level::Error);
+        // SAFETY: the arrays hold as many keys as there are requests.
+        if has_called && !unsafe { keys.are_valid(count) } {
+            return (0, ret::INVALID);
+        }
+        // SAFETY: the arrays hold as many keys as there are requests, all of which were looked at; since then no callback
+        // could change them.
         let key =
             move |at: usize| unsafe { std::slice::from_raw_parts(*keys.keys.add(at), *keys.lens.add(at)) };
         let request =

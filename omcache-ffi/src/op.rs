@@ -4,6 +4,7 @@ use std::ffi::c_int;
 use std::ptr;
 
 use omcache::driver::conn::Instant;
+use omcache::driver::proto::Key;
 
 use crate::types::{omcache_req_t, omcache_value_t};
 
@@ -63,6 +64,29 @@ pub(crate) struct Keys {
     pub(crate) lens: *const usize,
 }
 
+impl Keys {
+    /// Whether all of them are keys: of 1 to 250 bytes, and none of them NULL.
+    ///
+    /// # Safety
+    /// The arrays are not NULL and hold `count` entries.
+    pub(crate) unsafe fn are_valid(&self, count: usize) -> bool {
+        // SAFETY: as the caller promises.
+        let (keys, lens) = unsafe {
+            (std::slice::from_raw_parts(self.keys, count), std::slice::from_raw_parts(self.lens, count))
+        };
+        are_short(keys, lens)
+            || keys.iter().zip(lens).all(|(key, len)| !key.is_null() && (1..=Key::MAX_LEN).contains(len))
+    }
+}
+
+/// Whether all are keys of 1 to 128 bytes, as most are: that is seen of them together, without a branch for each.
+fn are_short(keys: &[*const u8], lens: &[usize]) -> bool {
+    // What NULL or 0 is one less than has all bits set, and what is in use of a pointer's bits leaves the highest one.
+    let less = |bits: usize, number: usize| bits | number.wrapping_sub(1);
+    let addresses = keys.iter().map(|key| key.addr()).fold(0, less);
+    addresses.leading_zeros() > 0 && lens.iter().copied().fold(0, less) < 128
+}
+
 impl Op {
     pub(crate) fn new(timeout: i32) -> Self {
         Self {
@@ -105,5 +129,30 @@ impl Op {
     pub(crate) fn end(&mut self, result: c_int) {
         self.result = result;
         self.phase = Phase::End;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_of_1_to_250_bytes_and_not_null() {
+        let are_valid = |given: &[(&[u8], usize)]| {
+            let keys: Vec<_> = given.iter().map(|(key, _)| key.as_ptr()).collect();
+            let lens: Vec<_> = given.iter().map(|&(_, len)| len).collect();
+            // SAFETY: the lists have an entry for each key.
+            unsafe { Keys { keys: keys.as_ptr(), lens: lens.as_ptr() }.are_valid(given.len()) }
+        };
+        let long = [b'x'; 300];
+        let key = |len| (&long[..], len);
+        assert!(are_valid(&[]) && are_valid(&[key(1), key(128), key(129), key(250)]));
+        for len in [0, 251, 256, 257, usize::MAX] {
+            assert!(!are_valid(&[key(16), key(len), key(16)]), "{len}");
+        }
+        let null = [ptr::null(), long.as_ptr()];
+        // SAFETY: as above.
+        let is_valid = unsafe { Keys { keys: null.as_ptr(), lens: [5, 5].as_ptr() }.are_valid(2) };
+        assert!(!is_valid);
     }
 }

@@ -115,17 +115,17 @@ unsafe fn read_multi(
     }
     // SAFETY: `at` is less than `key_count`, which the arrays hold.
     let key_at = |at: usize| unsafe { key_of(*keys.add(at), *key_lens.add(at)) };
+    let all = Keys { keys, lens: key_lens };
     // All are looked at before anything is written, or done.
     // SAFETY: the arrays hold `key_count` pointers and lengths.
-    let (all, lens) = unsafe { (slice_of(keys, key_count), slice_of(key_lens, key_count)) };
-    if !are_short(all, lens) && (0..key_count).any(|at| key_at(at).is_none()) {
+    if !unsafe { all.are_valid(key_count) } {
         // SAFETY: as the caller promises.
         return unsafe { refuse_key(mc) };
     }
     if opcode == Opcode::GETKQ && key_count > 0 {
-        let (keys, given) = (Keys { keys, lens: key_lens }, (reqs, req_count, values, value_count));
+        let given = (reqs, req_count, values, value_count);
         // SAFETY: as the caller promises, and the keys were looked at.
-        let result = unsafe { get_keys(mc, keys, key_count, given, timeout) };
+        let result = unsafe { get_keys(mc, all, key_count, given, timeout) };
         if let Some(result) = result {
             return result;
         }
@@ -175,23 +175,6 @@ unsafe fn read_multi(
         };
     }
     result
-}
-
-/// An array of C.
-///
-/// # Safety
-/// `array` is not NULL and holds `count` readable entries that outlive the result.
-unsafe fn slice_of<'a, T>(array: *const T, count: usize) -> &'a [T] {
-    // SAFETY: as the caller promises.
-    unsafe { std::slice::from_raw_parts(array, count) }
-}
-
-/// Whether all are keys of 1 to 128 bytes, as most are: that is seen of them together, without a branch for each.
-fn are_short(keys: &[Key], lens: &[usize]) -> bool {
-    // What NULL or 0 is one less than has all bits set, and what is in use of a pointer's bits leaves the highest one.
-    let less = |bits: usize, number: usize| bits | number.wrapping_sub(1);
-    let addresses = keys.iter().map(|key| key.addr()).fold(0, less);
-    addresses.leading_zeros() > 0 && lens.iter().copied().fold(0, less) < 128
 }
 
 /// Gets whose requests are made as they are submitted. None where the program is to be told of each.
