@@ -64,8 +64,11 @@ fn run_under(tool: &str, arguments: &[&str], role: &str) -> io::Result<String> {
     let program = std::env::current_exe()?;
     let mut command = Process::new("chrt");
     command.args(["--idle", "0", tool]).args(arguments).arg(program).env(ROLE, role).stdout(Stdio::null());
-    let output = command.output().map_err(|_| io::Error::other(format!("no chrt or no {tool}")))?;
+    let output = command.output().map_err(|_| io::Error::other("no chrt"))?;
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    if text.starts_with("chrt: failed to execute") {
+        return Err(io::Error::other(format!("no {tool}")));
+    }
     if output.status.success() { Ok(text) } else { Err(io::Error::other(format!("{tool}: {text}"))) }
 }
 

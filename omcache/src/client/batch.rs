@@ -12,8 +12,11 @@ use crate::command::{Command, Item, Mode, Stored, Value};
 use crate::error::Error;
 use crate::expiration::Expiration;
 
-/// Keys after which a batch looks at the sockets, so that servers work while it is still being written.
-const STRIDE: usize = 512;
+/// Keys after which a batch looks at the sockets, so that servers work while it is still being written: so many for each
+/// server, so that what is sent to one at a time stays more than a few.
+const STRIDE: usize = 128;
+/// The fewest.
+const LEAST_STRIDE: usize = 512;
 
 /// # Commands on many keys
 ///
@@ -90,9 +93,10 @@ impl Client {
             unsettled: count,
         };
         let mut waiting = Waiting::default();
+        let stride = LEAST_STRIDE.max(STRIDE * self.driver.cluster.server_count());
         let mut next = 0;
         while next < count {
-            let places = next..count.min(next + STRIDE);
+            let places = next..count.min(next + stride);
             next = places.end;
             if !waiting.is_empty()
                 || !self.submit_stride(places.clone(), (&key, &request), &mut batch, &mut waiting)
