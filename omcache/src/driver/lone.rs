@@ -1,5 +1,6 @@
 //! One request alone: sent, waited for and read by the shortest way.
 
+use std::io;
 #[cfg(feature = "tokio")]
 use std::os::fd::OwnedFd;
 #[cfg(feature = "tokio")]
@@ -8,10 +9,10 @@ use std::sync::Arc;
 #[cfg(feature = "tokio")]
 use omcache_conn::ConnectionId;
 use omcache_conn::cluster::{Lone, LoneAnswer};
-use omcache_conn::{Instant, Response, Target};
+use omcache_conn::{Cluster, Instant, Response, Target};
 use omcache_proto::Request;
 
-use super::socket::Transfer;
+use super::socket::{Socket, Transfer};
 use super::{Driver, REST};
 
 /// How far a request came that can't go alone.
@@ -49,65 +50,87 @@ impl Driver {
     // One for all callers: in them is only what depends on the kind of the request.
     #[inline(never)]
     fn carry_alone(&mut self, lone: Lone, now: Instant, deadline: Instant) -> Result<LoneAnswer, NotAlone> {
-        self.send_begun(lone, now)?;
         let Self { cluster, sockets, .. } = self;
-        let wakeup = cluster.lone_wakeup(now).min(deadline);
-        let socket = sockets.get(lone.connection().index()).and_then(Option::as_ref);
-        if !socket.is_some_and(|socket| socket.await_readable(now, wakeup)) {
+        let Some(Some(socket)) = sockets.get_mut(lone.connection().index()) else {
+            return Err(self.join(lone, None, now));
+        };
+        if let Err(tried) = send_whole(cluster, socket, now) {
+            return Err(self.join_unsent(lone, now, tried));
+        }
+        if !socket.await_readable(now, cluster.lone_wakeup(now).min(deadline)) {
             let later = self.now();
             return Err(self.join(lone, Some(now), later));
         }
-        self.receive_begun(lone, now).map(|(answer, _)| answer)
+        match receive_whole(cluster, socket, &lone) {
+            Ok((answer, _)) => Ok(answer),
+            Err(result) => Err(self.join_unread(lone, now, result)),
+        }
     }
 
-    /// Sends all of a request that was begun.
-    #[inline(always)]
-    fn send_begun(&mut self, lone: Lone, now: Instant) -> Result<(), NotAlone> {
-        let Self { cluster, sockets, .. } = self;
-        let connection = lone.connection();
-        let Some(Some(socket)) = sockets.get_mut(connection.index()) else {
-            return Err(self.join(lone, None, now));
-        };
-        if socket.rests(now, REST) {
-            return Err(self.join(lone, None, now));
+    /// Has a request go on the general way that was not sent, or not as a whole: what came of trying is reported.
+    #[cold]
+    fn join_unsent(
+        &mut self,
+        lone: Lone,
+        now: Instant,
+        tried: Option<(io::Result<Transfer>, usize)>,
+    ) -> NotAlone {
+        let joined = self.join(lone, None, now);
+        if let Some((result, len)) = tried {
+            self.handle_transfer(now, lone.connection(), result, len);
         }
-        socket.touch(now);
-        let bytes = cluster.lone_request();
-        let (result, len) = (socket.send(bytes), bytes.len());
-        if !matches!(result, Ok(Transfer::Bytes(count)) if count == len) {
-            let joined = self.join(lone, None, now);
-            self.handle_transfer(now, connection, result, len);
-            return Err(joined);
-        }
-        Ok(())
+        joined
     }
 
-    /// Receives the answer, and whether that was all that there is to read.
-    #[inline(always)]
-    fn receive_begun(&mut self, lone: Lone, sent: Instant) -> Result<(LoneAnswer, bool), NotAlone> {
-        let Self { cluster, sockets, .. } = self;
-        let connection = lone.connection();
-        let Some(Some(socket)) = sockets.get(connection.index()) else {
-            return Err(self.join(lone, Some(sent), sent));
-        };
-        let space = cluster.lone_space();
-        let len = space.len();
-        let result = socket.receive(space);
-        if let Ok(Transfer::Bytes(count)) = result
-            && let Some(answer) = cluster.handle_lone_received(&lone, count)
-        {
-            return Ok((answer, count < len));
-        }
+    /// Has a request go on the general way whose answer was not read as a whole: what came of reading is reported.
+    #[cold]
+    fn join_unread(&mut self, lone: Lone, sent: Instant, result: io::Result<Transfer>) -> NotAlone {
         let later = self.now();
         let joined = self.join(lone, Some(sent), later);
-        self.handle_read(later, connection, result);
-        Err(joined)
+        self.handle_read(later, lone.connection(), result);
+        joined
     }
 
     #[cold]
     fn join(&mut self, lone: Lone, sent: Option<Instant>, now: Instant) -> NotAlone {
         self.cluster.join_lone(lone, sent);
         NotAlone::Submitted { opaque: lone.opaque(), now }
+    }
+}
+
+/// Sends all of a request that was begun. Else what came of it, unless nothing was done as the socket has rested.
+#[inline(always)]
+fn send_whole(
+    cluster: &Cluster,
+    socket: &mut Socket,
+    now: Instant,
+) -> Result<(), Option<(io::Result<Transfer>, usize)>> {
+    if socket.rests(now, REST) {
+        return Err(None);
+    }
+    socket.touch(now);
+    let bytes = cluster.lone_request();
+    match socket.send(bytes) {
+        Ok(Transfer::Bytes(count)) if count == bytes.len() => Ok(()),
+        result => Err(Some((result, bytes.len()))),
+    }
+}
+
+/// Receives the answer, and whether that was all that there is to read. Else what came of it.
+#[inline(always)]
+fn receive_whole(
+    cluster: &mut Cluster,
+    socket: &Socket,
+    lone: &Lone,
+) -> Result<(LoneAnswer, bool), io::Result<Transfer>> {
+    let space = cluster.lone_space();
+    let len = space.len();
+    match socket.receive(space) {
+        Ok(Transfer::Bytes(count)) => match cluster.handle_lone_received(lone, count) {
+            Some(answer) => Ok((answer, count < len)),
+            None => Err(Ok(Transfer::Bytes(count))),
+        },
+        result => Err(result),
     }
 }
 
@@ -134,13 +157,17 @@ impl Driver {
             return Err(NotAlone::Untouched);
         }
         let lone = self.cluster.begin_lone(now, Target::Key, request).ok_or(NotAlone::Untouched)?;
+        let Self { cluster, sockets, .. } = self;
         let connection = lone.connection();
-        let socket = self.sockets.get(connection.index()).and_then(Option::as_ref);
-        if !socket.is_some_and(|socket| is_watched(connection, &socket.descriptor)) {
-            return Err(self.join(lone, None, now));
+        match sockets.get_mut(connection.index()) {
+            Some(Some(socket)) if is_watched(connection, &socket.descriptor) => {
+                match send_whole(cluster, socket, now) {
+                    Ok(()) => Ok(lone),
+                    Err(tried) => Err(self.join_unsent(lone, now, tried)),
+                }
+            }
+            _ => Err(self.join(lone, None, now)),
         }
-        self.send_begun(lone, now)?;
-        Ok(lone)
     }
 
     /// Receives the answer to a request that was sent alone, once the connection is readable; with it comes whether that
@@ -159,8 +186,14 @@ impl Driver {
             self.forked();
             return Err(joined);
         }
-        let (answer, is_drained) = self.receive_begun(lone, sent)?;
-        Ok((self.cluster.lone_response(answer), is_drained))
+        let Self { cluster, sockets, .. } = self;
+        let Some(Some(socket)) = sockets.get(lone.connection().index()) else {
+            return Err(self.join(lone, Some(sent), sent));
+        };
+        match receive_whole(cluster, socket, &lone) {
+            Ok((answer, is_drained)) => Ok((self.cluster.lone_response(answer), is_drained)),
+            Err(result) => Err(self.join_unread(lone, sent, result)),
+        }
     }
 
     /// Has a request that was sent alone go on the general way.
