@@ -180,6 +180,19 @@ pub enum Reply {
 }
 
 impl<'a> Command<'a> {
+    #[cfg(feature = "tokio")]
+    pub(crate) fn key(&self) -> &'a [u8] {
+        match *self {
+            Self::Get(key)
+            | Self::GetAndTouch(key, _)
+            | Self::Increment(key, _)
+            | Self::Decrement(key, _)
+            | Self::Delete(key)
+            | Self::Touch(key, _) => key,
+            Self::Store(_, item) => item.key,
+        }
+    }
+
     pub(crate) fn request(&self, quiet: bool) -> Result<Request<'a>, Error> {
         let key = |key: &'a [u8]| Key::new(key).map_err(Error::invalid);
         Ok(match *self {

@@ -167,6 +167,40 @@ fn a_killed_server_fails_what_was_sent_and_nothing_else() {
 }
 
 #[test]
+fn batches_side_by_side_have_their_own_results() {
+    let servers = [Memcached::start(), Memcached::start()];
+    block_on(async {
+        let client = AsyncClient::new(client_of(&[&servers[0], &servers[1]]));
+        let tasks: Vec<_> = (0..20)
+            .map(|task| {
+                let client = client.clone();
+                tokio::spawn(async move {
+                    let keys: Vec<_> = (0..700).map(|n| format!("{task}:{n}")).collect();
+                    let even = keys.iter().step_by(2).map(|key| Item::new(key, key)).collect::<Vec<_>>();
+                    assert!(
+                        client.set_multi(&even).await.into_iter().all(|stored| stored.unwrap().is_stored())
+                    );
+                    let (other, key) = (client.clone(), keys[2].clone());
+                    let single = tokio::spawn(async move { other.get(&key).await });
+                    let values = client.get_multi(&keys).await;
+                    assert_eq!(single.await.unwrap().unwrap().unwrap().data, keys[2]);
+                    for (n, (key, value)) in keys.iter().zip(values).enumerate() {
+                        let expected = n.is_multiple_of(2).then(|| key.clone().into_bytes());
+                        assert_eq!(value.unwrap().map(|value| value.data.to_vec()), expected, "{key}");
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let invalid = client.get_multi(&["good", "", "also good"]).await;
+        assert!(invalid[0].as_ref().unwrap().is_none() && invalid[2].as_ref().unwrap().is_none());
+        assert_eq!(invalid[1].as_ref().unwrap_err().kind(), ErrorKind::InvalidInput);
+    });
+}
+
+#[test]
 fn a_batch_larger_than_the_send_buffers_goes_through() {
     const KEYS: usize = 100_000;
     let (one, other) = (Memcached::start(), Memcached::start());

@@ -36,7 +36,7 @@ impl State {
         command: &Command<'_>,
         deadline: impl FnOnce(Instant) -> Instant,
     ) -> Result<Option<Ticket>, Error> {
-        if self.is_served || !self.waiters.is_empty() {
+        if self.is_served || !self.waiters.is_empty() || !self.batches.is_empty() {
             return Ok(None);
         }
         let Self { client, watches, armed, .. } = self;

@@ -1,39 +1,32 @@
 //! Commands side by side on tokio: submitted as their servers have room, and awaited together.
 
+use std::future::poll_fn;
 use std::ops::Range;
 use std::pin::pin;
 
-use tokio::sync::oneshot;
-
-use super::waiters::Waiter;
 use super::{Shared, State, gone};
-use crate::client::{NotSubmitted, Ticket, Waiting};
+use crate::client::{NotSubmitted, Waiting};
 use crate::command::{Command, Reply};
 use crate::error::Error;
 
 /// Commands after which others get their turn with the client.
 const STRIDE: usize = 512;
 
-type Running = (Ticket, oneshot::Receiver<Result<Reply, Error>>);
-
 /// Commands that run side by side. Those that are under way are taken back when it is dropped.
 pub(super) struct Batch<'b> {
     shared: &'b Shared,
     commands: Vec<Command<'b>>,
-    /// By place, as the results.
-    running: Vec<Option<Running>>,
-    results: Vec<Option<Result<Reply, Error>>>,
+    /// The number under which its results are gathered.
+    number: usize,
     /// Those whose servers have no room.
     waiting: Waiting,
+    is_over: bool,
 }
 
 impl<'b> Batch<'b> {
     pub(super) fn new(shared: &'b Shared, commands: Vec<Command<'b>>) -> Self {
-        let count = commands.len();
-        let (mut running, mut results) = (Vec::with_capacity(count), Vec::with_capacity(count));
-        running.resize_with(count, || None);
-        results.resize_with(count, || None);
-        Self { shared, commands, running, results, waiting: Waiting::default() }
+        let number = shared.lock().batches.begin(commands.len());
+        Self { shared, commands, number, waiting: Waiting::default(), is_over: false }
     }
 
     /// Runs them to their end.
@@ -50,30 +43,47 @@ impl<'b> Batch<'b> {
                 room.await;
             }
         }
-        for (running, result) in self.running.iter_mut().zip(&mut self.results) {
-            if let Some((_, receiver)) = running {
-                *result = Some(receiver.await.unwrap_or_else(|_| Err(gone())));
-                *running = None;
-            }
-        }
+        let number = self.number;
+        poll_fn(|context| shared.lock().batches.poll(number, context)).await;
     }
 
     fn submit(&mut self, places: Range<usize>) {
         let shared = self.shared;
         let mut state = shared.lock();
         let now = state.client.begin_turn();
-        for place in places {
-            // Keys keep their order: none goes before those of its server that wait.
-            let waiting = std::mem::take(&mut self.waiting);
-            let full = self.submit_one(&mut state, place, &waiting);
-            self.waiting = waiting;
-            if let Some(server) = full {
-                self.waiting.push(server, place);
+        if !self.submit_together(&mut state, places.clone()) {
+            for place in places {
+                // Keys keep their order: none goes before those of its server that wait.
+                let waiting = std::mem::take(&mut self.waiting);
+                let full = self.submit_one(&mut state, place, &waiting);
+                self.waiting = waiting;
+                if let Some(server) = full {
+                    self.waiting.push(server, place);
+                }
             }
         }
         state.client.end_turn(now);
         state.deliver();
         state.call();
+    }
+
+    /// Submits these together, while none waits for room. False, with nothing done, where one can't be submitted so.
+    fn submit_together(&mut self, state: &mut State, places: Range<usize>) -> bool {
+        let Self { commands, number, waiting, .. } = self;
+        if state.ended || !waiting.is_empty() {
+            return false;
+        }
+        let State { client, batches, .. } = state;
+        let first = places.start;
+        let commands = commands.get(places).unwrap_or_default();
+        client.submit_together(commands, |at, result| {
+            let place = first + at;
+            match result {
+                Ok(ticket) => batches.submitted(*number, ticket, place),
+                Err(NotSubmitted::Full { server }) => waiting.push(server, place),
+                Err(NotSubmitted::Failed(error)) => batches.refused(*number, place, error),
+            }
+        })
     }
 
     /// Submits what has room now; true where some had.
@@ -106,52 +116,51 @@ impl<'b> Batch<'b> {
     }
 
     /// Submits one; the server that has no room for it is returned.
-    fn submit_one(&mut self, state: &mut State, place: usize, waiting: &Waiting) -> Option<usize> {
-        let (command, running) = (self.commands.get(place)?, self.running.get_mut(place)?);
+    fn submit_one(&self, state: &mut State, place: usize, waiting: &Waiting) -> Option<usize> {
+        let command = self.commands.get(place)?;
         let submitted = match state.ended {
             true => Err(NotSubmitted::Failed(gone())),
             false => state.client.submit_later(command, waiting),
         };
         match submitted {
-            Ok(ticket) => {
-                let (sender, receiver) = oneshot::channel();
-                state.waiters.insert(ticket, Waiter::Batch(sender));
-                *running = Some((ticket, receiver));
-            }
+            Ok(ticket) => state.batches.submitted(self.number, ticket, place),
             Err(NotSubmitted::Full { server }) => return Some(server),
-            Err(NotSubmitted::Failed(error)) => *self.results.get_mut(place)? = Some(Err(error)),
+            Err(NotSubmitted::Failed(error)) => state.batches.refused(self.number, place, error),
         }
         None
     }
 
-    /// Takes back what is not sent, and waits for no more answers.
-    pub(super) fn give_up(&mut self) {
-        let mut state = self.shared.lock();
-        for (running, result) in self.running.iter_mut().zip(&mut self.results) {
-            let was_sent = match running.take() {
-                Some((ticket, mut receiver)) => match state.waiters.remove(ticket) {
-                    Some(_) => !state.client.cancel(ticket),
-                    None => {
-                        *result = receiver.try_recv().ok();
-                        true
-                    }
-                },
-                None => false,
-            };
-            result.get_or_insert_with(|| Err(Error::timeout(was_sent)));
-        }
+    /// Ends it: what is not sent is taken back, and no more answers are waited for. Its results are returned; those that had
+    /// none are failures for want of an answer.
+    pub(super) fn end(mut self) -> Vec<Result<Reply, Error>> {
+        let results = self.give_up();
+        results.into_iter().map(|result| result.unwrap_or(Err(Error::timeout(false)))).collect()
     }
 
-    pub(super) fn into_results(mut self) -> Vec<Result<Reply, Error>> {
-        let results = std::mem::take(&mut self.results);
-        results.into_iter().map(|result| result.unwrap_or(Err(Error::timeout(true)))).collect()
+    fn give_up(&mut self) -> Vec<Option<Result<Reply, Error>>> {
+        if std::mem::replace(&mut self.is_over, true) {
+            return Vec::new();
+        }
+        let mut state = self.shared.lock();
+        let under_way = state.batches.under_way(self.number);
+        let mut results = state.batches.end(self.number);
+        for (ticket, place) in &under_way {
+            let was_sent = !state.client.cancel(*ticket);
+            if let Some(result) = results.get_mut(*place) {
+                *result = Some(Err(Error::timeout(was_sent)));
+            }
+        }
+        if !under_way.is_empty() {
+            // To cancel is to look at what came, also for others.
+            state.deliver();
+            state.call_if_needed();
+        }
+        results
     }
 }
 
 impl Drop for Batch<'_> {
     fn drop(&mut self) {
-        if self.running.iter().any(Option::is_some) {
-            self.give_up();
-        }
+        self.give_up();
     }
 }

@@ -2,6 +2,7 @@
 
 mod alone;
 mod batch;
+mod gathered;
 mod pending;
 mod reactor;
 mod waiters;
@@ -17,6 +18,7 @@ use tokio::sync::Notify;
 
 use self::alone::Alone;
 use self::batch::Batch;
+use self::gathered::Batches;
 use self::pending::Pending;
 use self::waiters::{Waiter, Waiters};
 use self::watches::Watches;
@@ -70,6 +72,7 @@ struct Shared {
 struct State {
     client: Client,
     waiters: Waiters,
+    batches: Batches,
     watches: Watches,
     /// Wakes the task that serves.
     task: Option<Waker>,
@@ -118,6 +121,7 @@ impl State {
         Self {
             client,
             waiters: Waiters::default(),
+            batches: Batches::default(),
             watches: Watches::default(),
             task: None,
             is_served: false,
@@ -131,7 +135,9 @@ impl State {
     /// Hands the results that are there to those who wait for them.
     fn deliver(&mut self) {
         while let Some(Completion { ticket, result }) = self.client.next_completion() {
-            self.waiters.hand_over(ticket, result);
+            if let Some(result) = self.batches.settle(ticket, result) {
+                self.waiters.hand_over(ticket, result);
+            }
         }
     }
 
@@ -156,13 +162,15 @@ struct Serving(Arc<Shared>);
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        let (waiters, watches) = {
+        let (waiters, batches, watches) = {
             let mut state = self.0.lock();
             state.ended = true;
             state.task = None;
-            (state.waiters.forsake(), std::mem::take(&mut state.watches))
+            let batches = state.batches.forsake(gone);
+            (state.waiters.forsake(), batches, std::mem::take(&mut state.watches))
         };
         drop(watches);
+        batches.into_iter().for_each(Waker::wake);
         for waiter in waiters {
             if let Waiter::Single { waker: Some(waker), .. } = waiter {
                 waker.wake();
@@ -342,13 +350,10 @@ impl AsyncClient {
         let mut batch = Batch::new(&self.shared, commands);
         match self.timeout {
             None => batch.run().await,
-            Some(timeout) => {
-                if tokio::time::timeout(timeout, batch.run()).await.is_err() {
-                    batch.give_up();
-                }
-            }
+            // What is not done by then is given up.
+            Some(timeout) => _ = tokio::time::timeout(timeout, batch.run()).await,
         }
-        batch.into_results()
+        batch.end()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The task that serves a client on tokio: it waits for the client's descriptors, its timers and its waiters' deadlines,
 //! and steps it.
 
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
@@ -9,6 +10,7 @@ use std::time::Duration;
 use tokio::time::{Instant as Moment, Sleep};
 
 use super::{Serving, State};
+use crate::command::Reply;
 use crate::driver::conn::Instant;
 use crate::error::Error;
 
@@ -55,6 +57,7 @@ impl State {
             Some(waker) => waker.clone_from(context.waker()),
             None => self.task = Some(context.waker().clone()),
         }
+        self.take_values();
         let now = self.client.step_told();
         self.deliver();
         let mut wakeup = self.client.next_wakeup();
@@ -83,6 +86,19 @@ impl State {
             return Next::Turn;
         }
         Next::Wait
+    }
+
+    /// Takes the values that batches wait for, where such come next: that costs less than to take them as events.
+    fn take_values(&mut self) {
+        if self.batches.is_empty() {
+            return;
+        }
+        let Self { client, batches, .. } = self;
+        let batches = RefCell::new(batches);
+        client.take_values(
+            |ticket| batches.borrow_mut().wait_for(ticket),
+            |ticket, value| _ = batches.borrow_mut().settle(ticket, Ok(Reply::Value(Some(value)))),
+        );
     }
 
     /// Gives up on those whose deadlines have come; false where there are none.

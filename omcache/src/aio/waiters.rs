@@ -4,8 +4,6 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::task::{Context, Waker};
 
-use tokio::sync::oneshot;
-
 use crate::client::Ticket;
 use crate::command::Reply;
 use crate::driver::conn::Instant;
@@ -14,8 +12,6 @@ use crate::error::Error;
 /// One who waits.
 #[derive(Debug)]
 pub(super) enum Waiter {
-    /// A batch.
-    Batch(oneshot::Sender<Result<Reply, Error>>),
     /// A single command, until its deadline.
     Single { waker: Option<Waker>, deadline: Instant },
     /// The result of a single command, until it is fetched.
@@ -86,21 +82,11 @@ impl Waiters {
 
     /// Hands a result to the one who waits for it, if it is still there.
     pub(super) fn hand_over(&mut self, ticket: Ticket, result: Result<Reply, Error>) {
-        match self.by_ticket.get_mut(&ticket) {
-            Some(Waiter::Batch(_)) => {
-                if let Some(Waiter::Batch(sender)) = self.by_ticket.remove(&ticket) {
-                    // Whoever waited may have gone.
-                    let _ = sender.send(result);
-                }
-            }
-            Some(waiter) => {
-                if let Waiter::Single { waker: Some(waker), .. } =
-                    std::mem::replace(waiter, Waiter::Result(result))
-                {
-                    waker.wake();
-                }
-            }
-            None => {}
+        if let Some(waiter) = self.by_ticket.get_mut(&ticket)
+            && let Waiter::Single { waker: Some(waker), .. } =
+                std::mem::replace(waiter, Waiter::Result(result))
+        {
+            waker.wake();
         }
     }
 

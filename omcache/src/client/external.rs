@@ -9,14 +9,14 @@ use std::time::Duration;
 #[cfg(feature = "tokio")]
 use omcache_conn::cluster::Lone;
 #[cfg(feature = "tokio")]
-use omcache_conn::{ConnectionId, SubmitError};
+use omcache_conn::{ConnectionId, SubmitError, TakenValue};
 use omcache_conn::{Instant, Target};
 
 #[cfg(feature = "tokio")]
 use super::Waiting;
 use super::{Client, Ticket};
 #[cfg(feature = "tokio")]
-use crate::command;
+use crate::command::{self, Value};
 use crate::command::{Command, Reply};
 use crate::driver::Descriptor;
 #[cfg(feature = "tokio")]
@@ -83,6 +83,40 @@ impl Client {
             }
             Err(error) => Err(NotSubmitted::Failed(error.into())),
         }
+    }
+
+    /// Takes commands together, in their order for each server; nothing is sent yet. `each` is told of every one, by its place.
+    /// False, with nothing done, where one is invalid.
+    pub(crate) fn submit_together(
+        &mut self,
+        commands: &[Command<'_>],
+        mut each: impl FnMut(usize, Result<Ticket, NotSubmitted>),
+    ) -> bool {
+        let key = |at: usize| commands.get(at).map_or(&[][..], Command::key);
+        let request = |at: usize| commands.get(at)?.request(false).ok();
+        self.driver.cluster.submit_many(commands.len(), key, request, |submitted| {
+            let result = match submitted.result {
+                Ok(opaque) => Ok(Ticket(opaque)),
+                Err(SubmitError::SendBufferFull { server, needed, limit, .. }) if needed <= limit => {
+                    Err(NotSubmitted::Full { server })
+                }
+                Err(error) => Err(NotSubmitted::Failed(error.into())),
+            };
+            each(submitted.at, result);
+        })
+    }
+
+    /// Takes the values that come next, as long as they are for commands that are wanted.
+    pub(crate) fn take_values(
+        &mut self,
+        is_wanted: impl Fn(Ticket) -> bool,
+        mut each: impl FnMut(Ticket, Value),
+    ) {
+        self.driver.check_fork();
+        self.driver.cluster.take_owned_values(
+            |opaque| is_wanted(Ticket(opaque)),
+            |_, TakenValue { opaque, flags, cas, data, .. }| each(Ticket(opaque), Value { data, flags, cas }),
+        );
     }
 
     pub(crate) fn end_turn(&mut self, now: Instant) {
