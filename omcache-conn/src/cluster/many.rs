@@ -72,21 +72,12 @@ pub struct Submitted {
     pub result: Result<u32, SubmitError>,
 }
 
-/// The refusal, where only room lacks. Requests behind such a one may be on the same key, and must not get there before it.
-#[cold]
-fn lacks_room(error: &SubmitError) -> Option<SubmitError> {
-    match error {
-        SubmitError::SendBufferFull { needed, limit, .. } if needed <= limit => Some(error.clone()),
-        _ => None,
-    }
-}
-
 impl Cluster {
     /// Queues `count` requests by their keys, as [`Cluster::submit`] does, but each server's together. `key` and `request`
     /// make the key and the request with this number, always the same. Where a key is invalid nothing at all is queued,
     /// `each` is not called, and the result is false, as it is for 2^32 - 1 requests or more. Else `each` is told of every
     /// request, of those that are queued in the order of their opaques, which count up by one. Where a server has no room
-    /// for one, it takes none of those behind it.
+    /// for one, it takes none of those behind it: they may be on the same key, and must not get there before it.
     #[inline(always)]
     pub fn submit_many<'r>(
         &mut self,
@@ -162,7 +153,7 @@ impl Cluster {
     }
 
     /// Queues a server's request that there is no room for at hand, or that is for another server; that behind it is
-    /// returned. Where there is no room at all for it, all of the chain are refused.
+    /// returned. From the first one on that a server has no room for at all, the rest of the chain is looked at here.
     #[cold]
     #[inline(never)]
     fn submit_next<'r>(
@@ -173,20 +164,30 @@ impl Cluster {
         request: impl Fn(usize) -> Option<Request<'r>> + Copy,
         each: &mut impl FnMut(Submitted),
     ) -> u32 {
-        let result = match request(at as usize) {
-            Some(request) => self.submit(Target::Key, &request),
-            None => Err(SubmitError::NoKey),
-        };
-        let server = if result.is_ok() { self.last_server } else { server };
-        let full = result.as_ref().err().and_then(lacks_room);
-        each(Submitted { at: at as usize, server, result });
-        at = next_of(at);
-        while let Some(full) = full.clone()
-            && at != NONE
-        {
-            each(Submitted { at: at as usize, server, result: Err(full) });
+        // Of each server that is full: where the chain's own is down, its keys are for several.
+        let mut full: Vec<(usize, SubmitError)> = Vec::new();
+        loop {
+            let request = request(at as usize);
+            let key = request.as_ref().filter(|_| !full.is_empty()).and_then(Request::key);
+            let own = key.and_then(|key| self.live_server(key.as_bytes()));
+            let result = match (request, full.iter().find(|(server, _)| own == Some(*server))) {
+                (_, Some((_, error))) => Err(error.clone()),
+                (Some(request), None) => self.submit(Target::Key, &request),
+                (None, None) => Err(SubmitError::NoKey),
+            };
+            if let Err(SubmitError::SendBufferFull { server, needed, limit, .. }) = result
+                && needed <= limit
+                && let Err(error) = &result
+                && !full.iter().any(|(known, _)| *known == server)
+            {
+                full.push((server, error.clone()));
+            }
+            let server = if result.is_ok() { self.last_server } else { server };
+            each(Submitted { at: at as usize, server, result });
             at = next_of(at);
+            if at == NONE || full.is_empty() {
+                return at;
+            }
         }
-        at
     }
 }

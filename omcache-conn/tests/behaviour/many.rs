@@ -159,6 +159,44 @@ fn what_has_no_room_elsewhere_is_not_overtaken() {
     }
 }
 
+/// Of a server that is down some keys are for one that is full, others for one that has room.
+#[test]
+fn a_full_server_holds_up_its_own_keys_alone() {
+    let mut world = World::new(Config { send_limit: 400, ..Config::default() }, 3);
+    world.peers[0].mode = Mode::Refusing;
+    for server in 0..3 {
+        world.noop(server);
+    }
+    world.run();
+    let full = world.keys_of(1).next().unwrap();
+    assert!(world.store(Target::Key, StoreMode::Set, &full, 150, true).is_ok());
+    let names: Vec<_> =
+        (0..).map(|n| format!("k{n}")).filter(|name| is_of(&world, name, 0)).take(200).collect();
+    let instead = |name: &String| world.cluster.server_for_key(name.as_bytes()).unwrap();
+    let of = |server| names.iter().filter(move |name| instead(name) == server);
+    // The first one has no room, the second one is for another server, the third one might have it.
+    let given = [of(1).next().unwrap(), of(2).next().unwrap(), of(1).nth(1).unwrap(), of(2).nth(1).unwrap()];
+    let keys = given.map(|name| Key::new(name.as_bytes()).unwrap());
+    let values: [&[u8]; 4] = [&[b'a'; 300], b"b", b"c", b"d"];
+    let request = |at: usize| {
+        let (mode, key, value) = (StoreMode::Set, keys[at], values[at]);
+        Some(Request::Store { mode, key, value, flags: 0, expiration: 0, cas: 0, quiet: true })
+    };
+    let mut told = Vec::new();
+    assert!(world.cluster.submit_many(
+        4,
+        |at| keys[at].as_bytes(),
+        request,
+        |submitted| told.push(submitted)
+    ));
+    for submitted in told {
+        match submitted.at {
+            0 | 2 => assert!(matches!(submitted.result, Err(SubmitError::SendBufferFull { server: 1, .. }))),
+            _ => assert!(submitted.result.is_ok() && submitted.server == 2),
+        }
+    }
+}
+
 /// Whether a key belongs to a server while all are up.
 fn is_of(world: &World, key: &str, server: usize) -> bool {
     world.cluster.continuum().server(key.as_bytes()) == Some(server)
