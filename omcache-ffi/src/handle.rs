@@ -355,6 +355,7 @@ pub(crate) unsafe fn run(mc: *mut omcache_t, op: &mut Op) -> c_int {
                 None => Turn::Done(ret::INVALID),
             }
         });
+        op.has_called |= !matches!(turn, Turn::Done(_));
         match turn {
             Turn::Done(result) => return result,
             // SAFETY: the program gave the function for calls with this context; the text lives in the handle.

@@ -3,7 +3,6 @@
 use std::ffi::c_int;
 use std::ptr;
 
-use omcache::driver::Level;
 use omcache::driver::conn::{SubmitError, Submitted};
 use omcache::driver::proto::binary::Opcode;
 use omcache::driver::proto::{Key, Request};
@@ -21,13 +20,12 @@ impl Handle {
     pub(crate) fn submit_keys(&mut self, op: &mut Op, keys: Keys) -> (usize, c_int) {
         let (count, requests) = (op.request_count, op.requests);
         let mut refused = Vec::new();
-        let has_called = self.response_callback.is_some() || self.log.wants(Level::Error);
         // SAFETY: the arrays hold as many keys as there are requests.
-        if has_called && !unsafe { keys.are_valid(count) } {
+        if op.has_called && !unsafe { keys.are_valid(count) } {
             return (0, ret::INVALID);
         }
-        // SAFETY: the arrays hold as many keys as there are requests, all of which were looked at; since then no callback
-        // could change them.
+        // SAFETY: the arrays hold as many keys as there are requests, all of which were looked at; since then no callback was
+        // called that could change them.
         let key =
             move |at: usize| unsafe { std::slice::from_raw_parts(*keys.keys.add(at), *keys.lens.add(at)) };
         let request =

@@ -53,6 +53,8 @@ pub(crate) struct Op {
     pub(crate) resumable: bool,
     /// Whether the call only delivers log lines.
     pub(crate) idle: bool,
+    /// Whether a callback was called, which may have changed what the program gave.
+    pub(crate) has_called: bool,
     /// Keys whose requests are made as they are submitted.
     pub(crate) keys: Option<Keys>,
 }
@@ -107,6 +109,7 @@ impl Op {
             over: false,
             resumable: false,
             idle: false,
+            has_called: false,
             keys: None,
         }
     }
