@@ -32,16 +32,21 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn settle(&mut self, place: usize, outcome: Outcome) {
-        if let Some(result @ None) = self.results.get_mut(place) {
-            *result = Some(outcome);
-            self.left -= 1;
-        }
+    /// Takes a result; it is returned where there is one already.
+    fn settle(&mut self, place: usize, outcome: Outcome) -> Option<Outcome> {
+        let Some(result @ None) = self.results.get_mut(place) else { return Some(outcome) };
+        *result = Some(outcome);
+        self.left -= 1;
         if self.left == 0
             && let Some(waker) = self.waker.take()
         {
             waker.wake();
         }
+        None
+    }
+
+    fn is_open(&self, place: usize) -> bool {
+        self.results.get(place).is_some_and(Option::is_none)
     }
 }
 
@@ -52,6 +57,8 @@ pub(super) struct Batches {
     batches: Vec<Option<Gathered>>,
     /// The numbers of no batch.
     free: Vec<usize>,
+    /// Batches whose results are not all there.
+    open: usize,
     /// By their first tickets.
     runs: BTreeMap<u32, Run>,
     /// The run that was found last, with its first ticket: answers come in order.
@@ -59,9 +66,10 @@ pub(super) struct Batches {
 }
 
 impl Batches {
+    /// Whether no batch waits for anything.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
-        self.free.len() == self.batches.len()
+        self.open == 0
     }
 
     /// Begins a batch of so many commands; its number is returned.
@@ -69,6 +77,7 @@ impl Batches {
         let mut results = Vec::with_capacity(count);
         results.resize_with(count, || None);
         let gathered = Some(Gathered { results, left: count, ..Gathered::default() });
+        self.open += usize::from(count > 0);
         let batch = self.free.pop().unwrap_or(self.batches.len());
         match self.batches.get_mut(batch) {
             Some(place) => *place = gathered,
@@ -101,9 +110,7 @@ impl Batches {
 
     /// What a command of a batch came to that was not submitted.
     pub(super) fn refused(&mut self, batch: usize, place: usize, error: Error) {
-        if let Some(gathered) = self.of(batch) {
-            gathered.settle(place, Err(error));
-        }
+        self.settle_at(batch, place, Err(error));
     }
 
     #[inline]
@@ -119,21 +126,37 @@ impl Batches {
         self.found
     }
 
-    /// Whether a batch waits for this command.
+    /// The batch of a command, and its place.
+    #[inline]
+    fn place(&mut self, ticket: Ticket) -> Option<(usize, usize)> {
+        let (first, run) = self.find(ticket)?;
+        let at = run.start + ticket.0.wrapping_sub(first) as usize;
+        Some((run.batch, *self.of(run.batch)?.places.get(at)?))
+    }
+
+    /// Whether a batch waits for this command: where its tickets came again meanwhile, it may be somebody else's.
     #[inline]
     pub(super) fn wait_for(&mut self, ticket: Ticket) -> bool {
-        self.find(ticket).is_some()
+        let Some((batch, place)) = self.place(ticket) else { return false };
+        self.of(batch).is_some_and(|gathered| gathered.is_open(place))
+    }
+
+    fn settle_at(&mut self, batch: usize, place: usize, outcome: Outcome) -> Option<Outcome> {
+        let Some(gathered) = self.of(batch) else { return Some(outcome) };
+        let rest = gathered.settle(place, outcome);
+        if rest.is_none() && gathered.left == 0 {
+            self.open -= 1;
+        }
+        rest
     }
 
     /// Takes the result of a command that a batch waits for; else it is returned.
     #[inline]
     pub(super) fn settle(&mut self, ticket: Ticket, outcome: Outcome) -> Option<Outcome> {
-        let Some((first, run)) = self.find(ticket) else { return Some(outcome) };
-        let gathered = self.of(run.batch)?;
-        let at = run.start + ticket.0.wrapping_sub(first) as usize;
-        let place = *gathered.places.get(at)?;
-        gathered.settle(place, outcome);
-        None
+        match self.place(ticket) {
+            Some((batch, place)) => self.settle_at(batch, place, outcome),
+            None => Some(outcome),
+        }
     }
 
     /// Whether all results of a batch are there; else the context is woken when they are.
@@ -155,11 +178,11 @@ impl Batches {
         let Some(Some(gathered)) = self.batches.get(batch) else { return Vec::new() };
         let mut found = Vec::new();
         for first in &gathered.runs {
-            let Some(run) = self.runs.get(first) else { continue };
+            let Some(run) = self.runs.get(first).filter(|run| run.batch == batch) else { continue };
             let places = gathered.places.get(run.start..).unwrap_or_default();
             let tickets = (0..run.count).map(|at| Ticket(first.wrapping_add(at)));
-            let open = |place: &usize| gathered.results.get(*place).is_some_and(Option::is_none);
-            found.extend(tickets.zip(places.iter().copied()).filter(|(_, place)| open(place)));
+            let open = tickets.zip(places.iter().copied()).filter(|&(_, place)| gathered.is_open(place));
+            found.extend(open);
         }
         found
     }
@@ -168,8 +191,12 @@ impl Batches {
     pub(super) fn end(&mut self, batch: usize) -> Vec<Option<Outcome>> {
         let Some(gathered) = self.batches.get_mut(batch).and_then(Option::take) else { return Vec::new() };
         self.free.push(batch);
+        self.open -= usize::from(gathered.left > 0);
         for first in gathered.runs {
-            self.runs.remove(&first);
+            // Its tickets may have come again, and be another batch's.
+            if self.runs.get(&first).is_some_and(|run| run.batch == batch) {
+                self.runs.remove(&first);
+            }
         }
         self.found = None;
         gathered.results
@@ -185,6 +212,7 @@ impl Batches {
             gathered.left = 0;
             wakers.extend(gathered.waker.take());
         }
+        self.open = 0;
         wakers
     }
 }
@@ -232,6 +260,8 @@ mod tests {
         let mut results = batches.end(one);
         assert!(results.remove(1).unwrap().is_err());
         assert_eq!(numbers(results), [Some(10), Some(9), Some(12)]);
+        // Of two, the later is somebody else's.
+        assert!(!batches.wait_for(Ticket(1)) && batches.settle(Ticket(1), found(1)).is_some());
         // What comes late is nobody's, and the number serves again.
         assert!(!batches.wait_for(Ticket(0)) && batches.settle(Ticket(0), found(1)).is_some());
         assert_eq!(batches.begin(1), one);
