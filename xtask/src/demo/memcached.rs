@@ -78,13 +78,17 @@ impl Memcached {
         Ok(memcached)
     }
 
+    /// Where there is no file for the port, none is written.
     fn spawn(program: &Path, place: &[&OsStr], port_file: &Path) -> Result<Self> {
         let mut command = Command::new("sh");
         command.args(["-c", KEEPER, "sh"]).arg(program).args(place).args(["-t", "1"]);
         if geteuid().is_root() {
             command.args(["-u", "root"]);
         }
-        command.env("MEMCACHED_PORT_FILENAME", port_file).stdin(Stdio::piped()).stdout(Stdio::piped());
+        if !port_file.as_os_str().is_empty() {
+            command.env("MEMCACHED_PORT_FILENAME", port_file);
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut keeper = command.spawn().context("cannot start `sh`")?;
         let input = keeper.stdin.take();
         let mut line = String::new();
