@@ -11,7 +11,7 @@ use crate::error::SubmitError;
 const KEPT: usize = 64 * 1024;
 
 /// Ends a chain.
-pub(crate) const NONE: u32 = u32::MAX;
+const NONE: u32 = u32::MAX;
 
 /// The keys of each server, chained in their order. Kept from call to call for its memory.
 #[derive(Debug, Default)]
@@ -125,17 +125,17 @@ impl Cluster {
         request: impl Fn(usize) -> Option<Request<'r>> + Copy,
         each: &mut impl FnMut(Submitted),
     ) {
-        let next_of = |at: u32| next.get(at as usize).copied().unwrap_or(NONE);
-        let mut at = head.first;
+        let next_of = |at: u32| next.get(at as usize).copied().filter(|&next| next != NONE);
+        let mut first = Some(head.first);
         let mut count = head.count;
-        while at != NONE {
+        while let Some(at) = first {
             let Self { connections, shared, order, .. } = self;
             let slot = order.get(server).copied();
             let connection = slot.and_then(|slot| connections.get_mut(slot.index())?.as_mut());
             let before = shared.opaque;
             if let Some(connection) = connection.filter(|connection| !connection.down) {
                 connection.reserve(count as usize, request(at as usize).as_ref(), shared);
-                at = connection.enqueue_at_hand(at, shared, request, |at, opaque| {
+                first = connection.enqueue_at_hand(at, shared, request, |at, opaque| {
                     each(Submitted { at: at as usize, server, result: Ok(opaque) });
                     next_of(at)
                 });
@@ -146,8 +146,8 @@ impl Cluster {
                 self.last_server = server;
                 self.joined(slot);
             }
-            if at != NONE {
-                at = self.submit_next(server, at, next_of, request, each);
+            if let Some(at) = first {
+                first = self.submit_next(server, at, next_of, request, each);
             }
         }
     }
@@ -160,10 +160,10 @@ impl Cluster {
         &mut self,
         server: usize,
         mut at: u32,
-        next_of: impl Fn(u32) -> u32,
+        next_of: impl Fn(u32) -> Option<u32>,
         request: impl Fn(usize) -> Option<Request<'r>> + Copy,
         each: &mut impl FnMut(Submitted),
-    ) -> u32 {
+    ) -> Option<u32> {
         // Of each server that is full: where the chain's own is down, its keys are for several.
         let mut full: Vec<(usize, SubmitError)> = Vec::new();
         loop {
@@ -184,9 +184,9 @@ impl Cluster {
             }
             let server = if result.is_ok() { self.last_server } else { server };
             each(Submitted { at: at as usize, server, result });
-            at = next_of(at);
-            if at == NONE || full.is_empty() {
-                return at;
+            match next_of(at) {
+                Some(next) if !full.is_empty() => at = next,
+                next => return next,
             }
         }
     }

@@ -25,7 +25,6 @@ use crate::shared::Shared;
 use lone::LoneBuffers;
 pub use lone::{Lone, LoneAnswer};
 use many::Chains;
-pub(crate) use many::NONE;
 pub use many::Submitted;
 pub use output::{Interest, Transmit};
 

@@ -4,7 +4,6 @@ use omcache_proto::binary::{Opcode, RequestPacket};
 use omcache_proto::{EncodeError, Request};
 
 use super::Connection;
-use crate::cluster::NONE;
 use crate::error::SubmitError;
 use crate::in_flight::{Entry, Origin};
 use crate::shared::Shared;
@@ -97,23 +96,24 @@ impl Connection {
         Ok(opaque)
     }
 
-    /// Queues requests, from the one with the number `at` on, as long as there is room at hand; `next` is told the
-    /// number and the opaque of each, and has the next number. Returned is the number of the first one that is not queued.
+    /// Queues requests, from the one with the number `first` on, as long as there is room at hand; `next` is told the number and
+    /// the opaque of each, and has the next number, if there is one. Returned is that of the first one that is not queued.
     #[inline(always)]
     pub(crate) fn enqueue_at_hand<'r>(
         &mut self,
-        mut at: u32,
+        first: u32,
         shared: &mut Shared,
         request: impl Fn(usize) -> Option<Request<'r>>,
-        mut next: impl FnMut(u32, u32) -> u32,
-    ) -> u32 {
+        mut next: impl FnMut(u32, u32) -> Option<u32>,
+    ) -> Option<u32> {
+        let mut at = Some(first);
         let mut opaque = shared.opaque;
         // The one that makes a run too long has a NOOP behind it.
         let mut queue = self.in_flight.at_hand(MAX_QUIET_RUN - 1);
         let mut space = self.outgoing.at_hand(shared.config.send_limit);
         let (mut room, free) = (space.len(), space.len());
-        while at != NONE
-            && let Some(request) = request(at as usize)
+        while let Some(number) = at
+            && let Some(request) = request(number as usize)
         {
             let (len, numbered) = (request.encoded_len_binary(), opaque.wrapping_add(1));
             let Some((place, behind)) = space.split_at_mut_checked(len) else { break };
@@ -123,7 +123,7 @@ impl Connection {
             }
             (opaque, room) = (numbered, behind.len());
             space = behind;
-            at = next(at, opaque);
+            at = next(number, opaque);
         }
         let taken = free - room;
         let loud = queue.end();
