@@ -27,7 +27,7 @@ use servers::{Place, Servers};
 /// How much.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Fewer and shorter rounds: three minutes, once everything is built
+    /// Fewer and shorter rounds: within three minutes, once everything is built
     #[arg(long)]
     quick: bool,
     /// The directory for tables and plots; `bench` below the target directory where it is not given
