@@ -45,7 +45,8 @@ impl Front {
     /// work in another thread gets one of its own, by the same rules.
     ///
     /// # Errors
-    /// Where the session is at work in this very thread, and what a signal's handler raised meanwhile.
+    /// Where the session is at work in this very thread, what a signal's handler raised meanwhile, and in a child that a
+    /// handler forked.
     #[inline]
     pub(super) fn with<R: Send>(
         &self,
@@ -61,18 +62,24 @@ impl Front {
         py.detach(|| place.with(work))
     }
 
-    /// No thread of this process has worked with the session yet: if it is at work, it is so in a thread of the parent's,
-    /// or in this one, by a signal's handler.
+    /// The parent's place is left alone: its threads, which are not here, may have held any lock of it or waited at it.
+    /// The session comes along unless it was at work, in a thread of the parent's or, by a signal's handler, in this one.
     #[cold]
     fn begin_anew(&self, forks: u64, rules: &Rules) -> PyResult<()> {
         let mut place = self.place.write().unwrap_or_else(PoisonError::into_inner);
         if self.forks.load(Ordering::Relaxed) != forks {
-            if place.try_lock().is_none() {
-                let mut session = Session::new();
-                session.apply(rules)?;
-                // The thread that has the old one is not here to let go of it.
-                std::mem::forget(std::mem::replace(&mut *place, Arc::new(Place::new(session))));
-            }
+            let came_along = place.try_lock().map(|mut session| std::mem::replace(&mut *session, Session::new()));
+            let session = match came_along {
+                Some(session) => session,
+                None => {
+                    let mut session = Session::new();
+                    session.apply(rules)?;
+                    // What a thread was changing when it was left behind is not fit to be dropped.
+                    std::mem::forget(Arc::clone(&place));
+                    session
+                }
+            };
+            *place = Arc::new(Place::new(session));
             self.forks.store(forks, Ordering::Relaxed);
         }
         Ok(())
@@ -136,6 +143,7 @@ impl Place {
     }
 
     fn wait_counted(&self) -> PyResult<MutexGuard<'_, Session>> {
+        let forks = forks::count();
         loop {
             let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(session) = self.try_lock() {
@@ -146,6 +154,10 @@ impl Place {
             drop(turn);
             if waited.timed_out() {
                 Python::attach(|py| py.check_signals())?;
+                // By a signal's handler: the thread that has the session is not in this process.
+                if forks::count() != forks {
+                    return Err(PyRuntimeError::new_err("the operation was lost by a fork"));
+                }
             }
         }
     }
