@@ -21,6 +21,8 @@ type Item = (Py<PyBytes>, u32, u64, Option<f64>);
 pub(crate) struct Server {
     /// None once it is closed.
     embedded: RwLock<Option<Embedded>>,
+    address: String,
+    port: u16,
     /// The forks that were known of when it was started.
     forks: u64,
 }
@@ -80,6 +82,12 @@ impl Server {
 
     /// Works on the server, without the interpreter: some of it waits for threads.
     fn with<R: Send>(&self, py: Python<'_>, work: impl FnOnce(&Embedded) -> R + Send) -> PyResult<R> {
+        if self.forks != forks::count() {
+            // Its locks may be held by threads that are not in this process.
+            return Err(PyRuntimeError::new_err(
+                "the server runs in the process that this one was forked from",
+            ));
+        }
         let result = py.detach(|| {
             let embedded = self.embedded.read().unwrap_or_else(PoisonError::into_inner);
             embedded.as_ref().map(work)
@@ -113,19 +121,24 @@ impl Server {
             builder = builder.path(path);
         }
         let embedded = py.detach(|| builder.start()).map_err(|error| os_error(&error))?;
-        Ok(Self { embedded: RwLock::new(Some(embedded)), forks: forks::count() })
+        Ok(Self {
+            address: embedded.address(),
+            port: embedded.port(),
+            embedded: RwLock::new(Some(embedded)),
+            forks: forks::count(),
+        })
     }
 
     /// The address as a client takes it: "127.0.0.1:PORT", "[::1]:PORT" or a path.
     #[getter]
-    fn address(&self, py: Python<'_>) -> PyResult<String> {
-        self.with(py, Embedded::address)
+    fn address(&self) -> &str {
+        &self.address
     }
 
     /// The TCP port; 0 for a server on a Unix socket.
     #[getter]
-    fn port(&self, py: Python<'_>) -> PyResult<u16> {
-        self.with(py, Embedded::port)
+    fn port(&self) -> u16 {
+        self.port
     }
 
     /// Close the listener and every connection, as if the server had died. Items and address are kept.

@@ -213,7 +213,15 @@ def test_multiprocessing(cache: OMcache) -> None:
 
 
 def test_the_embedded_server_is_the_parents(omcache_server: Server) -> None:
-    assert in_child(omcache_server.close) == 0
+    def work() -> None:
+        with OMcache(omcache_server.address) as cache:
+            cache.set("key", "from the child")
+        with pytest.raises(RuntimeError, match="forked"):
+            omcache_server.get("key")
+        omcache_server.close()
+
+    assert in_child(work) == 0
+    assert omcache_server.get("key") == b"from the child"
     with OMcache(omcache_server.address) as cache:
         cache.set("key", "still there")
 

@@ -68,7 +68,8 @@ impl Front {
     fn begin_anew(&self, forks: u64, rules: &Rules) -> PyResult<()> {
         let mut place = self.place.write().unwrap_or_else(PoisonError::into_inner);
         if self.forks.load(Ordering::Relaxed) != forks {
-            let came_along = place.try_lock().map(|mut session| std::mem::replace(&mut *session, Session::new()));
+            let came_along =
+                place.try_lock().map(|mut session| std::mem::replace(&mut *session, Session::new()));
             let session = match came_along {
                 Some(session) => session,
                 None => {
