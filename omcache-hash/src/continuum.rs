@@ -8,7 +8,7 @@ use core::fmt;
 use crate::distribution::{Distribution, Named, Placed, Placement, check_count};
 use crate::error::BuildError;
 use crate::fingerprint;
-use crate::hash::{one_at_a_time, one_at_a_time_of_many};
+use crate::hash::{BLOCK, OneAtATimeOfMany, one_at_a_time};
 use crate::server::Server;
 use crate::walk::{Course, Walk};
 
@@ -26,9 +26,6 @@ pub struct Continuum {
     fingerprint: u64,
     distribution: String,
 }
-
-/// Keys that are hashed before the first of them is looked up: two short loops have their needs in registers.
-const BLOCK: usize = 32;
 
 enum Kind {
     Empty,
@@ -124,17 +121,16 @@ impl Continuum {
             return;
         };
         let server = ring.finder();
-        let (mut keys, mut hashes) = ([[].as_slice(); BLOCK], [0; BLOCK]);
+        // A block is hashed before the first key of it is looked up: two short loops have their needs in registers.
+        let (mut keys, mut hashes) = ([[].as_slice(); BLOCK], OneAtATimeOfMany::new());
         let mut end = count;
         while end > 0 {
             let begin = end.saturating_sub(BLOCK);
             for (at, place) in (begin..end).zip(&mut keys) {
                 *place = key(at);
             }
-            let (keys, hashes) = (keys.get(..end - begin), hashes.get_mut(..end - begin));
-            let (keys, hashes) = (keys.unwrap_or_default(), hashes.unwrap_or_default());
-            one_at_a_time_of_many(keys, hashes);
-            for (at, &mut hash) in (begin..end).zip(hashes).rev() {
+            let hashes = hashes.hashes(keys.get(..end - begin).unwrap_or_default());
+            for (at, &hash) in (begin..end).zip(hashes).rev() {
                 each(at, server(hash));
             }
             end = begin;

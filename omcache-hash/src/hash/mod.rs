@@ -29,6 +29,6 @@ pub use self::md5::{md5, md5_words};
 pub use self::murmur2::murmur;
 pub use self::murmur3::{Murmur3, murmur3};
 pub use self::murmur64a::murmur64a;
-pub(crate) use self::one_at_a_time::{OneAtATime, one_at_a_time_of_many};
+pub(crate) use self::one_at_a_time::{BLOCK, OneAtATime, OneAtATimeOfMany};
 pub use self::one_at_a_time::{one_at_a_time, one_at_a_time_unsigned};
 pub use self::sha1::sha1_word;

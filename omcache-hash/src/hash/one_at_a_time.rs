@@ -26,70 +26,126 @@ pub fn one_at_a_time_unsigned(key: &[u8]) -> u32 {
     finish(absorb(0, key, u32::from))
 }
 
-/// Words of each of four keys that are absorbed at a time.
-const WORDS: usize = 16;
+/// Keys that are hashed at a time.
+pub(crate) const BLOCK: usize = 32;
 
-/// [`one_at_a_time`] of each key: less work than one after the other, and less waiting, where the processor has vectors.
-#[inline(never)]
-pub(crate) fn one_at_a_time_of_many(keys: &[&[u8]], hashes: &mut [u32]) {
-    let mut words = [[0; 4]; WORDS];
-    let (fours, others) = keys.as_chunks::<4>();
-    let (places, other_places) = hashes.as_chunks_mut::<4>();
-    for (keys, hashes) in fours.iter().zip(places) {
-        absorb_four(hashes, *keys, &mut words);
+/// Bytes of a key that are absorbed at a time.
+const GROUP: usize = 16;
+
+/// [`one_at_a_time`] of several keys: less work than one after the other, and less waiting, where the processor has vectors.
+pub(crate) struct OneAtATimeOfMany {
+    groups: [[u8; GROUP]; BLOCK],
+    hashes: [u32; BLOCK],
+}
+
+impl OneAtATimeOfMany {
+    #[inline]
+    pub(crate) fn new() -> Self {
+        Self { groups: [[0; GROUP]; BLOCK], hashes: [0; BLOCK] }
     }
-    for (key, hash) in others.iter().zip(other_places) {
-        *hash = absorb_signed(0, key);
-    }
-    for hash in hashes {
-        *hash = finish(*hash);
+
+    /// The hash of each of these keys, of which there are no more than [`BLOCK`].
+    #[inline(never)]
+    pub(crate) fn hashes(&mut self, keys: &[&[u8]]) -> &[u32] {
+        let Self { groups, hashes } = self;
+        let hashes = hashes.get_mut(..keys.len()).unwrap_or_default();
+        hashes.fill(0);
+        let mut done = 0;
+        // Where the last group of each was taken, none has more.
+        let mut has_rest = keys.len() > 0;
+        while has_rest && let Some(longest) = take_groups(groups, keys, done) {
+            absorb_groups(hashes, groups);
+            done += GROUP;
+            has_rest = longest > done;
+        }
+        if has_rest {
+            absorb_rests(hashes, keys, done);
+        }
+        for hash in &mut *hashes {
+            *hash = finish(*hash);
+        }
+        hashes
     }
 }
 
-/// What all four keys have is absorbed together, in words of four bytes; then what some have more.
+/// Takes a group of each key, where all have one behind those that are done; the length of the longest key.
 #[inline(always)]
-fn absorb_four(hashes: &mut [u32; 4], keys: [&[u8]; 4], words: &mut [[u32; 4]; WORDS]) {
-    *hashes = [0; 4];
-    let [mut first, mut second, mut third, mut fourth] = keys.map(|key| key.as_chunks::<4>().0);
-    let mut common = 0;
-    loop {
-        let mut count = 0;
-        let fours = first.iter().zip(second).zip(third).zip(fourth);
-        for (words, (((one, two), three), four)) in words.iter_mut().zip(fours) {
-            *words = [*one, *two, *three, *four].map(u32::from_le_bytes);
-            count += 1;
-        }
-        absorb_words(hashes, words.get(..count).unwrap_or_default());
-        common += 4 * count;
-        if count < WORDS {
-            break;
-        }
-        for key in [&mut first, &mut second, &mut third, &mut fourth] {
-            *key = key.get(WORDS..).unwrap_or_default();
-        }
+fn take_groups(groups: &mut [[u8; GROUP]; BLOCK], keys: &[&[u8]], done: usize) -> Option<usize> {
+    let mut longest = 0;
+    for (group, key) in groups.iter_mut().zip(keys) {
+        *group = *key.get(done..done + GROUP)?.first_chunk()?;
+        longest = longest.max(key.len());
     }
-    for (hash, key) in hashes.iter_mut().zip(keys) {
-        if let Some(rest @ [_, ..]) = key.get(common..) {
+    Some(longest)
+}
+
+/// A lane for each key, so that it compiles to vector instructions.
+#[inline(never)]
+fn absorb_groups(hashes: &mut [u32], groups: &[[u8; GROUP]; BLOCK]) {
+    for (hash, group) in hashes.iter_mut().zip(groups) {
+        let words = group.as_chunks().0.iter();
+        *hash = words.fold(*hash, |hash, word| absorb_word(hash, *word));
+    }
+}
+
+/// What is behind the groups that all keys have.
+#[inline(never)]
+fn absorb_rests(hashes: &mut [u32], keys: &[&[u8]], done: usize) {
+    fn rest_of(key: &[u8], done: usize) -> &[u8] {
+        key.get(done..).unwrap_or_default()
+    }
+    let (fours, others) = keys.as_chunks::<4>();
+    let (places, other_places) = hashes.as_chunks_mut::<4>();
+    for (keys, hashes) in fours.iter().zip(places) {
+        absorb_four(hashes, keys.map(|key| rest_of(key, done)));
+    }
+    for (key, hash) in others.iter().zip(other_places) {
+        *hash = absorb_signed(*hash, rest_of(key, done));
+    }
+}
+
+/// What all four keys have is absorbed together, four bytes at a time; then what some have more.
+#[inline(always)]
+fn absorb_four(hashes: &mut [u32; 4], mut keys: [&[u8]; 4]) {
+    let mut words = [[0; 4]; 4];
+    while take_of_each(&mut keys, &mut words) {
+        absorb_words(hashes, &words);
+    }
+    for (hash, rest) in hashes.iter_mut().zip(keys) {
+        if !rest.is_empty() {
             *hash = absorb_signed(*hash, rest);
         }
     }
 }
 
-/// A word of each of four keys, and the next ones. A lane each, so that it compiles to vector instructions.
-#[inline(never)]
-fn absorb_words(hashes: &mut [u32; 4], words: &[[u32; 4]]) {
-    let mut state = *hashes;
-    for word in words {
-        for shift in [24, 16, 8, 0] {
-            for (hash, four) in state.iter_mut().zip(word) {
-                let byte = ((four << shift).cast_signed() >> 24).cast_unsigned();
-                let sum = hash.wrapping_add(byte);
-                let sum = sum.wrapping_add(sum << 10);
-                *hash = sum ^ (sum >> 6);
-            }
-        }
+/// Takes so many bytes of each key, where all have them.
+#[inline(always)]
+fn take_of_each<const COUNT: usize>(keys: &mut [&[u8]; 4], taken: &mut [[u8; COUNT]; 4]) -> bool {
+    let mut rests = [[].as_slice(); 4];
+    for ((key, rest), taken) in keys.iter().zip(&mut rests).zip(taken) {
+        let Some((first, behind)) = key.split_first_chunk() else { return false };
+        (*taken, *rest) = (*first, behind);
     }
-    *hashes = state;
+    *keys = rests;
+    true
+}
+
+#[inline(never)]
+fn absorb_words(hashes: &mut [u32; 4], words: &[[u8; 4]; 4]) {
+    for (hash, word) in hashes.iter_mut().zip(words) {
+        *hash = absorb_word(*hash, *word);
+    }
+}
+
+#[inline(always)]
+fn absorb_word(hash: u32, word: [u8; 4]) -> u32 {
+    let word = u32::from_le_bytes(word);
+    [24, 16, 8, 0].into_iter().fold(hash, |hash, shift| {
+        let byte = ((word << shift).cast_signed() >> 24).cast_unsigned();
+        let sum = hash.wrapping_add(byte);
+        let sum = sum.wrapping_add(sum << 10);
+        sum ^ (sum >> 6)
+    })
 }
 
 #[inline(never)]
