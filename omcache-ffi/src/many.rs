@@ -31,19 +31,28 @@ impl Handle {
         let request =
             move |at: usize| Some(Request::Get { key: Key::new(key(at)).ok()?, with_key: true, quiet: true });
         let before = self.driver.cluster.last_opaque();
-        let valid =
-            self.driver.cluster.submit_many(count, key, request, |Submitted { at, server, result }| {
-                let (place, opaque, server) = match result {
-                    // They count up by one.
-                    Ok(opaque) => (opaque.wrapping_sub(before) as usize - 1, opaque, server as c_int),
-                    Err(error) => {
-                        refused.push(error);
-                        (count - refused.len(), 0, -1)
+        let mut place = requests;
+        let valid = self.driver.cluster.submit_many(
+            count,
+            key,
+            request,
+            |Submitted { server, key, result, .. }| {
+                // SAFETY: the array has as many requests as there are keys, each of which comes once: those that are accepted
+                // are counted from its front, the others from its end.
+                unsafe {
+                    match result {
+                        Ok(opaque) => {
+                            place.write(request_of(key, opaque, server as c_int));
+                            place = place.add(1);
+                        }
+                        Err(error) => {
+                            refused.push(error);
+                            requests.add(count - refused.len()).write(request_of(key, 0, -1));
+                        }
                     }
-                };
-                // SAFETY: the array has as many requests as there are keys, each of which comes once.
-                unsafe { requests.add(place).write(request_of(key(at), opaque, server)) };
-            });
+                }
+            },
+        );
         let accepted = self.driver.cluster.last_opaque().wrapping_sub(before) as usize;
         if refused.is_empty() {
             return (accepted, if valid { ret::OK } else { ret::INVALID });

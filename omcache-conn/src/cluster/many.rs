@@ -63,11 +63,13 @@ impl Chains {
 
 /// What [`Cluster::submit_many`] tells of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Submitted {
+pub struct Submitted<'r> {
     /// Which one it is.
     pub at: usize,
     /// The server that took it, by its index; the key's own where none did.
     pub server: usize,
+    /// Its key; empty where there was no request.
+    pub key: &'r [u8],
     /// Its opaque.
     pub result: Result<u32, SubmitError>,
 }
@@ -84,7 +86,7 @@ impl Cluster {
         count: usize,
         key: impl Fn(usize) -> &'r [u8],
         request: impl Fn(usize) -> Option<Request<'r>> + Copy,
-        mut each: impl FnMut(Submitted),
+        mut each: impl FnMut(Submitted<'r>),
     ) -> bool {
         if count >= NONE as usize {
             return false;
@@ -101,7 +103,12 @@ impl Cluster {
             // Nobody else looked at them.
             (0..count).for_each(|at| _ = key(at));
             for at in (0..count).filter(|_| is_valid.get()) {
-                each(Submitted { at, server: 0, result: Err(SubmitError::NoServers { total: 0 }) });
+                each(Submitted {
+                    at,
+                    server: 0,
+                    key: key(at),
+                    result: Err(SubmitError::NoServers { total: 0 }),
+                });
             }
         }
         while let Some((server, head)) = chains.take_server() {
@@ -123,7 +130,7 @@ impl Cluster {
         head: Head,
         next: &[u32],
         request: impl Fn(usize) -> Option<Request<'r>> + Copy,
-        each: &mut impl FnMut(Submitted),
+        each: &mut impl FnMut(Submitted<'r>),
     ) {
         let next_of = |at: u32| next.get(at as usize).copied().filter(|&next| next != NONE);
         let mut first = Some(head.first);
@@ -135,8 +142,9 @@ impl Cluster {
             let before = shared.opaque;
             if let Some(connection) = connection.filter(|connection| !connection.down) {
                 connection.reserve(count as usize, request(at as usize).as_ref(), shared);
-                first = connection.enqueue_at_hand(at, shared, request, |at, opaque| {
-                    each(Submitted { at: at as usize, server, result: Ok(opaque) });
+                first = connection.enqueue_at_hand(at, shared, request, |at, opaque, request| {
+                    let key = request.key().map(|key| key.as_bytes()).unwrap_or_default();
+                    each(Submitted { at: at as usize, server, key, result: Ok(opaque) });
                     next_of(at)
                 });
             }
@@ -162,14 +170,14 @@ impl Cluster {
         mut at: u32,
         next_of: impl Fn(u32) -> Option<u32>,
         request: impl Fn(usize) -> Option<Request<'r>> + Copy,
-        each: &mut impl FnMut(Submitted),
+        each: &mut impl FnMut(Submitted<'r>),
     ) -> Option<u32> {
         // Of each server that is full: where the chain's own is down, its keys are for several.
         let mut full: Vec<(usize, SubmitError)> = Vec::new();
         loop {
             let request = request(at as usize);
-            let key = request.as_ref().filter(|_| !full.is_empty()).and_then(Request::key);
-            let own = key.and_then(|key| self.live_server(key.as_bytes()));
+            let key = request.as_ref().and_then(Request::key).map(|key| key.as_bytes());
+            let own = key.filter(|_| !full.is_empty()).and_then(|key| self.live_server(key));
             let result = match (request, full.iter().find(|(server, _)| own == Some(*server))) {
                 (_, Some((_, error))) => Err(error.clone()),
                 (Some(request), None) => self.submit(Target::Key, &request),
@@ -183,7 +191,7 @@ impl Cluster {
                 full.push((server, error.clone()));
             }
             let server = if result.is_ok() { self.last_server } else { server };
-            each(Submitted { at: at as usize, server, result });
+            each(Submitted { at: at as usize, server, key: key.unwrap_or_default(), result });
             match next_of(at) {
                 Some(next) if !full.is_empty() => at = next,
                 next => return next,

@@ -104,7 +104,7 @@ impl Connection {
         first: u32,
         shared: &mut Shared,
         request: impl Fn(usize) -> Option<Request<'r>>,
-        mut next: impl FnMut(u32, u32) -> Option<u32>,
+        mut next: impl FnMut(u32, u32, &Request<'r>) -> Option<u32>,
     ) -> Option<u32> {
         let mut at = Some(first);
         let mut opaque = shared.opaque;
@@ -123,7 +123,7 @@ impl Connection {
             }
             (opaque, room) = (numbered, behind.len());
             space = behind;
-            at = next(number, opaque);
+            at = next(number, opaque, &request);
         }
         let taken = free - room;
         let loud = queue.end();

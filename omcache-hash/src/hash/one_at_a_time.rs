@@ -52,7 +52,7 @@ impl OneAtATimeOfMany {
         hashes.fill(0);
         let mut done = 0;
         // Where the last group of each was taken, none has more.
-        let mut has_rest = keys.len() > 0;
+        let mut has_rest = !keys.is_empty();
         while has_rest && let Some(longest) = take_groups(groups, keys, done) {
             absorb_groups(hashes, groups);
             done += GROUP;

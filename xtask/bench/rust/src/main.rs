@@ -7,7 +7,7 @@ mod ring;
 use std::error::Error;
 
 use async_memcached::AsciiProtocol as _;
-use measure::{Budget, QUEUED, measure};
+use measure::{Budget, QUEUED, measure, measure_in_task};
 use omcache::{Command, Expiration, Item, Mode};
 use tokio::runtime::Runtime;
 
@@ -86,22 +86,22 @@ impl Run<'_> {
             assert!(runtime.block_on(client.set(key, self.value, Expiration::NEVER))?.is_stored());
         }
         match self.workload {
-            "get" => measure(self.budget, |at| {
-                let value = runtime.block_on(client.get(self.key(at))).unwrap().unwrap();
+            "get" => runtime.block_on(measure_in_task(self.budget, async |at| {
+                let value = client.get(self.key(at)).await.unwrap().unwrap();
                 assert_eq!(value.data.len(), self.value.len());
                 1
-            }),
-            "set" => measure(self.budget, |at| {
-                let stored = runtime.block_on(client.set(self.key(at), self.value, Expiration::NEVER));
+            })),
+            "set" => runtime.block_on(measure_in_task(self.budget, async |at| {
+                let stored = client.set(self.key(at), self.value, Expiration::NEVER).await;
                 assert!(stored.unwrap().is_stored());
                 1
-            }),
-            batch if batch.starts_with("get") => measure(self.budget, |_| {
-                for value in runtime.block_on(client.get_multi(self.keys)) {
+            })),
+            batch if batch.starts_with("get") => runtime.block_on(measure_in_task(self.budget, async |_| {
+                for value in client.get_multi(self.keys).await {
                     assert_eq!(value.unwrap().unwrap().data.len(), self.value.len());
                 }
                 self.keys.len()
-            }),
+            })),
             _ => return self.no_such_workload(),
         }
         Ok(())
@@ -150,20 +150,20 @@ impl Run<'_> {
             runtime.block_on(client.set(key, self.value, None, None))?;
         }
         match self.workload {
-            "get" => measure(self.budget, |at| {
-                let value = runtime.block_on(client.get(self.key(at))).unwrap().unwrap();
+            "get" => runtime.block_on(measure_in_task(self.budget, async |at| {
+                let value = client.get(self.key(at)).await.unwrap().unwrap();
                 assert_eq!(value.data.map(|data| data.len()), Some(self.value.len()));
                 1
-            }),
-            "set" => measure(self.budget, |at| {
-                runtime.block_on(client.set(self.key(at), self.value, None, None)).unwrap();
+            })),
+            "set" => runtime.block_on(measure_in_task(self.budget, async |at| {
+                client.set(self.key(at), self.value, None, None).await.unwrap();
                 1
-            }),
-            batch if batch.starts_with("get") => measure(self.budget, |_| {
-                let found = runtime.block_on(client.get_multi(self.keys)).unwrap();
+            })),
+            batch if batch.starts_with("get") => runtime.block_on(measure_in_task(self.budget, async |_| {
+                let found = client.get_multi(self.keys).await.unwrap();
                 assert_eq!(found.len(), self.keys.len());
                 self.keys.len()
-            }),
+            })),
             _ => return self.no_such_workload(),
         }
         Ok(())

@@ -40,32 +40,70 @@ fn cpu_nanos() -> u128 {
 
 /// Runs units until the budget is used up; each is told the number of its operation, and returns how many it was.
 pub(crate) fn measure(budget: Budget, mut unit: impl FnMut(usize) -> usize) {
-    let (limit, length) = match budget {
-        Budget::Time(length) => (usize::MAX, length),
-        Budget::Operations(limit) => (limit, Duration::MAX),
-    };
-    let (mut latencies, mut done) = (Vec::with_capacity(1 << 20), 0);
-    let (cpu, begin) = (cpu_nanos(), Instant::now());
-    let mut now = begin;
-    while done < limit && now - begin < length {
-        done += unit(done);
-        if limit == usize::MAX {
+    let mut meter = Meter::begin(budget);
+    while meter.goes_on() {
+        meter.count(unit(meter.done));
+    }
+    meter.tell();
+}
+
+/// As [`measure`], in one task of a runtime, as a service has it.
+pub(crate) async fn measure_in_task(budget: Budget, mut unit: impl AsyncFnMut(usize) -> usize) {
+    let mut meter = Meter::begin(budget);
+    while meter.goes_on() {
+        meter.count(unit(meter.done).await);
+    }
+    meter.tell();
+}
+
+/// Measures the units of a loop.
+struct Meter {
+    limit: usize,
+    length: Duration,
+    latencies: Vec<u32>,
+    done: usize,
+    cpu: u128,
+    begin: Instant,
+    now: Instant,
+}
+
+impl Meter {
+    fn begin(budget: Budget) -> Self {
+        let (limit, length) = match budget {
+            Budget::Time(length) => (usize::MAX, length),
+            Budget::Operations(limit) => (limit, Duration::MAX),
+        };
+        let (latencies, cpu, now) = (Vec::with_capacity(1 << 20), cpu_nanos(), Instant::now());
+        Self { limit, length, latencies, done: 0, cpu, begin: now, now }
+    }
+
+    fn goes_on(&self) -> bool {
+        self.done < self.limit && self.now - self.begin < self.length
+    }
+
+    fn count(&mut self, operations: usize) {
+        self.done += operations;
+        if self.limit == usize::MAX {
             let later = Instant::now();
-            if latencies.len() < latencies.capacity() {
-                latencies.push((later - now).as_nanos() as u32);
+            if self.latencies.len() < self.latencies.capacity() {
+                self.latencies.push((later - self.now).as_nanos() as u32);
             }
-            now = later;
+            self.now = later;
         }
     }
-    let (wall, cpu) = (begin.elapsed().as_nanos(), cpu_nanos() - cpu);
-    latencies.sort_unstable();
-    let at = |part: usize| latencies.get(latencies.len() * part / 100).copied().unwrap_or_default();
-    println!(
-        "ops={done} wall_ns={wall} cpu_ns={cpu} p50_ns={} p99_ns={} rss_kb={}",
-        at(50),
-        at(99),
-        peak_memory().unwrap_or_default()
-    );
+
+    fn tell(mut self) {
+        let (wall, cpu) = (self.begin.elapsed().as_nanos(), cpu_nanos() - self.cpu);
+        let (done, latencies) = (self.done, &mut self.latencies);
+        latencies.sort_unstable();
+        let at = |part: usize| latencies.get(latencies.len() * part / 100).copied().unwrap_or_default();
+        println!(
+            "ops={done} wall_ns={wall} cpu_ns={cpu} p50_ns={} p99_ns={} rss_kb={}",
+            at(50),
+            at(99),
+            peak_memory().unwrap_or_default()
+        );
+    }
 }
 
 /// The most memory that the process had at once, in kB.
