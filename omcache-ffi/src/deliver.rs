@@ -48,7 +48,8 @@ impl Active {
         let begin = unsafe { op.values.add(op.stored) };
         // Nothing is read or written there.
         let (mut place, end) = (begin, op.values.wrapping_add(op.capacity));
-        cluster.take_values(|_, opaque, found| {
+        let all = |_| true;
+        cluster.take_values(all, |_, opaque, found| {
             if (opaque.wrapping_sub(first) as usize) < count {
                 // SAFETY: `place` is before the end of the program's array.
                 place = unsafe {

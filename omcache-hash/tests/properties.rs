@@ -102,7 +102,7 @@ fn of_lengths(len: usize, more: usize, count: usize) -> impl Strategy<Value = Ve
 }
 
 fn looked_up_as_one(named: Named, given: &Given, keys: &[Vec<u8>]) -> Result<(), TestCaseError> {
-    let continuum = Continuum::new(&named, &servers(given)).unwrap();
+    let continuum = Continuum::new(&named, &servers(given))?;
     let mut found = Vec::new();
     continuum.for_each_server(keys.len(), |at| &keys[at], |at, server| found.push((at, Some(server))));
     let alone = keys.iter().map(|key| continuum.server(key)).enumerate().rev();

@@ -22,7 +22,8 @@ use cache_server::CacheServer;
 const ROLE: &str = "OMCACHE_COST_ROLE";
 const KEYS: usize = 100;
 const VALUE: [u8; 100] = [b'v'; 100];
-const WORKLOADS: [&str; 4] = ["get", "set", "get_multi of 100, a key", "queued set"];
+const WORKLOADS: [&str; 6] =
+    ["get", "get_with", "set", "get_multi of 100, a key", "get_multi_with of 100, a key", "queued set"];
 /// Runs of which the cheapest counts.
 const TRIES: usize = 3;
 /// Operations of the shorter and of the longer run.
@@ -38,7 +39,7 @@ fn main() {
     }
     let servers: Vec<_> = (0..4).map(|_| CacheServer::start().expect("a server")).collect();
     let list: Vec<_> = servers.iter().map(CacheServer::address).collect();
-    println!("{:<26}{:>14}{:>14}", "an operation costs", "instructions", "system calls");
+    println!("{:<30}{:>14}{:>14}", "an operation costs", "instructions", "system calls");
     for workload in WORKLOADS {
         let cost = |count: fn(&str) -> io::Result<u64>| {
             // The cheapest of some runs: where the machine is busy, a wait may end before all is there.
@@ -55,7 +56,7 @@ fn main() {
                 (Err(error), _) | (_, Err(error)) => error.to_string(),
             }
         };
-        println!("{workload:<26}{:>14}{:>14}", cost(instructions), cost(system_calls));
+        println!("{workload:<30}{:>14}{:>14}", cost(instructions), cost(system_calls));
     }
 }
 
@@ -104,6 +105,11 @@ fn work(role: &str) {
                 assert!(client.get(key).expect("get").is_some());
             }
         }
+        "get_with" => {
+            for key in keys.iter().cycle().take(operations) {
+                assert!(client.get_with(key, |value| value.data.len()).expect("get_with").is_some());
+            }
+        }
         "set" => {
             for key in keys.iter().cycle().take(operations) {
                 assert!(client.set(key, &VALUE, Expiration::NEVER).expect("set").is_stored());
@@ -114,6 +120,14 @@ fn work(role: &str) {
                 client.queue(&Command::Store(Mode::Set, *item)).expect("queue");
             }
             assert!(client.flush().expect("flush").failures.is_empty());
+        }
+        "get_multi_with of 100, a key" => {
+            for _ in 0..operations / KEYS {
+                let mut len = 0;
+                let found = client.get_multi_with(&keys, |_, value| len += value.data.len());
+                assert!(found.into_iter().all(|found| found.is_ok_and(|found| found)));
+                assert_eq!(len, KEYS * VALUE.len());
+            }
         }
         _ => {
             for _ in 0..operations / KEYS {

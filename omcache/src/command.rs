@@ -25,6 +25,18 @@ pub struct Value {
     pub cas: u64,
 }
 
+/// A value that was found, lent where it was received to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ValueRef<'a> {
+    /// The bytes.
+    pub data: &'a [u8],
+    /// The flags that were stored with it.
+    pub flags: u32,
+    /// Its CAS, for [`Item::cas`] and [`Client::cas`](crate::Client::cas).
+    pub cas: u64,
+}
+
 /// What became of a value to be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -246,6 +258,20 @@ pub(crate) fn value(response: Response<'_>) -> Result<Option<Value>, Error> {
         Status::SUCCESS => {
             let flags = response.packet().flags().unwrap_or_default();
             Ok(Some(Value { data: response.into_value(), flags, cas: header.cas }))
+        }
+        Status::KEY_NOT_FOUND => Ok(None),
+        status => Err(Error::refused(status)),
+    }
+}
+
+/// As [`value`], lent.
+#[inline(always)]
+pub(crate) fn value_ref<'a>(response: &'a Response<'_>) -> Result<Option<ValueRef<'a>>, Error> {
+    let packet = response.packet();
+    match packet.status {
+        Status::SUCCESS => {
+            let flags = packet.flags().unwrap_or_default();
+            Ok(Some(ValueRef { data: packet.value, flags, cas: packet.cas }))
         }
         Status::KEY_NOT_FOUND => Ok(None),
         status => Err(Error::refused(status)),

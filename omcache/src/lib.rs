@@ -63,7 +63,7 @@ pub use omcache_conn::{Endpoint, Server as ServerAddress};
 pub use client::{
     Client, ClientBuilder, Completion, Flushed, RawRequest, RawResponse, ServerInfo, ServerState, Ticket,
 };
-pub use command::{Command, Delta, Item, Mode, Reply, Stored, Value};
+pub use command::{Command, Delta, Item, Mode, Reply, Stored, Value, ValueRef};
 pub use driver::Descriptor;
 pub use error::{Error, ErrorKind};
 pub use expiration::Expiration;

@@ -56,6 +56,12 @@ fn a_get_or_set_allocates_nothing() {
         }
     });
     assert!(of_gets.count_total <= 10_000 / 100, "{of_gets:?}");
+    let of_lent = allocated(|| {
+        for key in keys.iter().cycle().take(10_000) {
+            assert_eq!(client.get_with(key, |value| value.data.len()).unwrap(), Some(VALUE.len()));
+        }
+    });
+    assert_eq!(of_lent.count_total, 0, "{of_lent:?}");
     let of_misses = allocated(|| {
         for _ in 0..1_000 {
             assert!(client.get("absent").unwrap().is_none());
@@ -78,6 +84,13 @@ fn batches_allocate_no_more_than_their_results() {
     });
     // A batch has its list of results and the places of its keys, however many they are.
     assert!(of_batches.count_total <= 100 * 12, "{of_batches:?}");
+    let of_lent = allocated(|| {
+        for _ in 0..100 {
+            let found = client.get_multi_with(&keys, |_, value| assert_eq!(value.data.len(), VALUE.len()));
+            assert!(found.into_iter().all(Result::unwrap));
+        }
+    });
+    assert!(of_lent.count_total <= 100 * 2, "{of_lent:?}");
     let mut queue = || {
         for item in items.iter().cycle().take(1_000) {
             client.queue(&Command::Store(Mode::Set, *item)).unwrap();

@@ -177,13 +177,19 @@ impl Cluster {
     }
 
     /// As [`Cluster::take_responses`], for those who only look at values that were asked for: `each` is shown the server's
-    /// index, the request's opaque and the value. It ends before any other response, and costs still less.
+    /// index, the request's opaque and the value, as long as it is for a request that is wanted. It ends before any other
+    /// response, and costs still less.
     #[inline(always)]
-    pub fn take_values(&mut self, mut each: impl FnMut(usize, u32, Found<'_>) -> bool) {
+    pub fn take_values(
+        &mut self,
+        is_wanted: impl Fn(u32) -> bool,
+        mut each: impl FnMut(usize, u32, Found<'_>) -> bool,
+    ) {
         while let Some(slot) = self.next_readable() {
             let Some(Some(connection)) = self.connections.get_mut(slot.index()) else { return };
             let (server, limit) = (connection.index.unwrap_or_default(), self.shared.config.receive_limit);
-            let goes_on = connection.take_values(limit, |opaque, found| each(server, opaque, found));
+            let goes_on =
+                connection.take_values(limit, &is_wanted, |opaque, found| each(server, opaque, found));
             if !self.read_in_order(slot, goes_on) {
                 return;
             }

@@ -44,15 +44,16 @@ pub(crate) struct Decoded {
 }
 
 impl Connection {
-    /// Shows the values that come next to those who only look at them, each with its request's opaque: `each` returns
-    /// whether to go on. Returned is the same, of the last one; none where something else comes next.
+    /// Shows the values that come next to those who only look at them, for requests that are wanted, each with its opaque:
+    /// `each` returns whether to go on. Returned is the same, of the last one; none where something else comes next.
     #[inline(always)]
     pub(crate) fn take_values(
         &mut self,
         receive_limit: usize,
+        is_wanted: impl Fn(u32) -> bool,
         mut each: impl FnMut(u32, Found<'_>) -> bool,
     ) -> Option<bool> {
-        self.decode_values(receive_limit, |_| true, |opaque, found, _| each(opaque, found))
+        self.decode_values(receive_limit, is_wanted, |opaque, found, _| each(opaque, found))
     }
 
     /// Takes out the values that come next, for requests that are wanted. Returned is whether there was one, or what else

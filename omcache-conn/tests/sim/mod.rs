@@ -569,17 +569,18 @@ impl World {
             let (endpoint, key, value) = (String::new(), key.to_vec(), value.to_vec());
             Answer { opaque, opcode, status: Status::SUCCESS, server, endpoint, key, value }
         };
+        // Some are for somebody else, who gets them the general way.
+        let is_wanted = |opaque: u32| !opaque.is_multiple_of(5);
         if self.takes_values {
             let kept = &mut self.kept;
-            // Some are for somebody else, who gets them the general way.
-            let is_wanted = |opaque: u32| !opaque.is_multiple_of(5);
             self.cluster.take_owned_values(is_wanted, |server, value| {
                 assert!(is_wanted(value.opaque));
                 seen.push(answer(server, value.opaque, &[], &value.data));
                 kept.push((value.data.clone(), value.data.to_vec()));
             });
         } else {
-            self.cluster.take_values(|server, opaque, found| {
+            self.cluster.take_values(is_wanted, |server, opaque, found| {
+                assert!(is_wanted(opaque));
                 seen.push(answer(server, opaque, found.key, found.value));
                 seen.len() < 5
             });
