@@ -106,7 +106,7 @@ int main(int argc, char **argv)
         add(NOOP, 0, 0, 0, "");
         answers_len = HEADER;
     } else {
-        count = batch_len();
+        count = key_count;
         for (size_t i = 0; i < count; i++)
             add(GETKQ, KEY_LEN, 0, 0, keys[i]);
         add(NOOP, 0, 0, 0, "");

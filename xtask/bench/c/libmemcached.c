@@ -1,4 +1,5 @@
-/* libmemcached, measured: its text protocol and ketama, and for quiet sets its buffered requests without replies. */
+/* libmemcached with ketama, measured, and for quiet sets its buffered requests without replies. The first argument is the
+ * protocol, "text" (its default) or "binary"; then come those of measure.h. */
 #include "measure.h"
 
 #include <libmemcached/memcached.h>
@@ -29,7 +30,7 @@ static size_t get_multi(size_t at)
 {
     static const char *of[MAX_KEYS];
     static size_t lens[MAX_KEYS];
-    size_t count = batch_len(), found = 0;
+    size_t count = key_count, found = 0;
     (void) at;
     for (size_t i = 0; i < count; i++) {
         of[i] = keys[i];
@@ -62,10 +63,12 @@ static size_t queue(size_t at)
 
 int main(int argc, char **argv)
 {
-    if (argc < 5)
+    if (argc < 6)
         return 2;
+    int binary = strcmp(*++argv, "binary") == 0;
     prepare(argv);
     mc = memcached_create(NULL);
+    memcached_behavior_set(mc, MEMCACHED_BEHAVIOR_BINARY_PROTOCOL, (uint64_t) binary);
     memcached_behavior_set(mc, MEMCACHED_BEHAVIOR_KETAMA, 1);
     memcached_behavior_set(mc, MEMCACHED_BEHAVIOR_TCP_NODELAY, 1);
     char *list = strdup(servers);

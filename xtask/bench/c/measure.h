@@ -36,15 +36,6 @@ static void fail(const char *what)
 /* Sends what the program sends; `at` is the number of the operation. Returns how many operations it was. */
 typedef size_t (*unit_t)(size_t at);
 
-/* The number in "get100" and the like; others have 100 keys. */
-static size_t batch_len(void)
-{
-    size_t count = strncmp(workload, "get", 3) == 0 ? strtoul(workload + 3, NULL, 10) : 0;
-    if (count > MAX_KEYS)
-        fail("too many keys");
-    return count > 0 ? count : 100;
-}
-
 static void prepare(char **argv)
 {
     servers = argv[1];
@@ -52,7 +43,12 @@ static void prepare(char **argv)
     value_len = strtoul(argv[3], NULL, 10);
     value = malloc(value_len);
     memset(value, 'v', value_len);
-    key_count = batch_len();
+    /* The number in "get100" and the like; others have 100 keys. */
+    key_count = strncmp(workload, "get", 3) == 0 ? strtoul(workload + 3, NULL, 10) : 0;
+    if (key_count > MAX_KEYS)
+        fail("too many keys");
+    if (key_count == 0)
+        key_count = 100;
     for (size_t i = 0; i < key_count; i++)
         snprintf(keys[i], sizeof keys[i], "key_%012u", (unsigned) i);
 }

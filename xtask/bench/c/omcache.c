@@ -32,7 +32,7 @@ static size_t get_multi(size_t at)
     static size_t lens[MAX_KEYS];
     static omcache_req_t requests[MAX_KEYS];
     static omcache_value_t values[MAX_KEYS];
-    size_t count = batch_len(), requested = count, found = count;
+    size_t count = key_count, requested = count, found = count;
     (void) at;
     for (size_t i = 0; i < count; i++) {
         of[i] = bytes(keys[i]);

@@ -71,7 +71,13 @@ impl Clients {
         let ours = our_c(workspace, &sources, &folder)?;
         clients.add("OMcache (C)", Language::C, vec![ours.into()]);
         match libmemcached(&sources, &folder) {
-            Ok(program) => clients.add("libmemcached (C)", Language::C, vec![program.into()]),
+            Ok(program) => {
+                for (name, protocol) in
+                    [("libmemcached (C, text)", "text"), ("libmemcached (C, binary)", "binary")]
+                {
+                    clients.add(name, Language::C, vec![program.clone().into(), protocol.into()]);
+                }
+            }
             Err(error) => clients.missing.push(format!("libmemcached: {error:#}")),
         }
         clients.rust(workspace, &sources)?;
@@ -91,6 +97,7 @@ impl Clients {
         let program = target.join("release/omcache-bench");
         for (argument, name) in [
             ("omcache", "OMcache (Rust)"),
+            ("omcache-lent", "OMcache (Rust, lent values)"),
             ("omcache-tokio", "OMcache (tokio)"),
             ("memcache", "memcache (Rust)"),
             ("async-memcached", "async-memcached (Rust)"),

@@ -21,6 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let run = Run { servers, workload, keys: &keys, value: &value, budget };
     match client.as_str() {
         "omcache" => run.omcache(),
+        "omcache-lent" => run.omcache_lent(),
         "omcache-tokio" => run.omcache_tokio(),
         "memcache" => run.memcache(),
         "async-memcached" => run.async_memcached(),
@@ -74,6 +75,30 @@ impl Run<'_> {
                 }
                 self.keys.len()
             }),
+        }
+        Ok(())
+    }
+
+    /// Values are looked at where they were received to.
+    fn omcache_lent(&self) -> Result<(), Box<dyn Error>> {
+        let mut client = omcache::Client::connect_to(self.servers)?;
+        for key in self.keys {
+            assert!(client.set(key, self.value, Expiration::NEVER)?.is_stored());
+        }
+        match self.workload {
+            "get" => measure(self.budget, |at| {
+                let len = client.get_with(self.key(at), |value| value.data.len()).unwrap();
+                assert_eq!(len, Some(self.value.len()));
+                1
+            }),
+            batch if batch.starts_with("get") => measure(self.budget, |_| {
+                let found = client.get_multi_with(self.keys, |_, value| {
+                    assert_eq!(value.data.len(), self.value.len());
+                });
+                assert!(found.into_iter().all(|found| found.unwrap()));
+                self.keys.len()
+            }),
+            _ => return self.no_such_workload(),
         }
         Ok(())
     }
