@@ -78,7 +78,10 @@ impl Meter {
     }
 
     fn goes_on(&self) -> bool {
-        self.done < self.limit && self.now - self.begin < self.length
+        match self.limit {
+            usize::MAX => self.now - self.begin < self.length,
+            limit => self.done < limit,
+        }
     }
 
     fn count(&mut self, operations: usize) {
