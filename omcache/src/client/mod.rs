@@ -150,7 +150,7 @@ impl Client {
     }
 
     /// Sends a request and waits for its answer.
-    #[inline]
+    #[inline(always)]
     fn exchange<T>(
         &mut self,
         target: Target,
