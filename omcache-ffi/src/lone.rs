@@ -130,8 +130,8 @@ impl Handle {
                 return Lone::Untouched;
             }
         }
-        // A refusal changes nothing; the general way is refused as well, and tells.
-        if self.driver.cluster.submit(Target::Key, request).is_err() {
+        // Where that is refused, the general way is as well, and tells.
+        if self.driver.cluster.submit_to_own(request).is_none() {
             return Lone::Untouched;
         }
         if let Some(now) = now {

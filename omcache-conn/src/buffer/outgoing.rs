@@ -20,15 +20,17 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
-    /// Appends `len` bytes and returns them, to be written to.
+    /// Appends `len` bytes and returns them, to be written to. There are always so many; a caller's code is shorter where
+    /// that need not be known of them any more.
     #[inline(always)]
-    pub(crate) fn append(&mut self, len: usize, pool: &mut Pool) -> &mut [u8] {
+    pub(crate) fn append(&mut self, len: usize, pool: &mut Pool) -> Option<&mut [u8]> {
         if self.buffer.len() - self.end < len {
             self.make_room(len, pool);
         }
         let begin = self.end;
-        self.end += len;
-        self.buffer.get_mut(begin..self.end).unwrap_or_default()
+        let space = self.buffer.get_mut(begin..)?.get_mut(..len)?;
+        self.end = begin + len;
+        Some(space)
     }
 
     /// The room at hand, where no more than `limit` bytes may wait. What is written to its front is to be taken.
@@ -53,7 +55,9 @@ impl Outgoing {
     }
 
     pub(crate) fn extend(&mut self, bytes: &[u8], pool: &mut Pool) {
-        self.append(bytes.len(), pool).copy_from_slice(bytes);
+        if let Some(space) = self.append(bytes.len(), pool) {
+            space.copy_from_slice(bytes);
+        }
     }
 
     /// Takes back the last `len` bytes.

@@ -62,7 +62,7 @@ impl Cluster {
         let (key, len) = (request.key()?, request.encoded_len_binary());
         let lone = self.place_lone(now, target, key.as_bytes(), request.opcode(), len)?;
         // Where it can't be encoded nothing is written.
-        let space = self.lone.outgoing.append(len, &mut self.shared.pool);
+        let space = self.lone.outgoing.append(len, &mut self.shared.pool)?;
         if request.write_binary(lone.opaque, space).is_err() {
             self.lone.outgoing.retract(len);
             return None;

@@ -84,7 +84,9 @@ impl Connection {
             return Err(SubmitError::SendBufferFull { server, needed: len, queued, limit });
         }
         let opaque = shared.opaque.wrapping_add(1);
-        if let Err(error) = packet.write(opaque, self.outgoing.append(len, &mut shared.pool)) {
+        let space = self.outgoing.append(len, &mut shared.pool);
+        let space = space.ok_or(EncodeError::WrongSpace { needed: len, given: 0 })?;
+        if let Err(error) = packet.write(opaque, space) {
             self.outgoing.retract(len);
             return Err(error.into());
         }

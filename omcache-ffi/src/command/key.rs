@@ -23,7 +23,7 @@ pub unsafe extern "C" fn omcache_delete(
 ) -> c_int {
     // SAFETY: as the caller promises.
     let Some(key) = (unsafe { checked_key((key, key_len)) }) else { return unsafe { refuse_key(mc) } };
-    let request = || Request::Delete { key, cas: 0, quiet: timeout_msec == 0 };
+    let request = move || Request::Delete { key, cas: 0, quiet: timeout_msec == 0 };
     // SAFETY: as the caller promises.
     unsafe { on_key(mc, request, timeout_msec, &mut |_| ()) }
 }
@@ -43,7 +43,7 @@ pub unsafe extern "C" fn omcache_touch(
     // SAFETY: as the caller promises.
     let Some(key) = (unsafe { checked_key((key, key_len)) }) else { return unsafe { refuse_key(mc) } };
     let expiration = expiration_of(expiration);
-    let request = || Request::Touch { key, expiration };
+    let request = move || Request::Touch { key, expiration };
     // SAFETY: as the caller promises.
     unsafe { on_key(mc, request, timeout_msec, &mut |_| ()) }
 }
@@ -64,7 +64,8 @@ unsafe fn count(
     // SAFETY: as the caller promises.
     let Some(key) = (unsafe { checked_key(key) }) else { return unsafe { refuse_key(mc) } };
     let expiration = expiration_of(expiration);
-    let request = || Request::Counter { mode, key, delta, initial, expiration, cas: 0, quiet: timeout == 0 };
+    let request =
+        move || Request::Counter { mode, key, delta, initial, expiration, cas: 0, quiet: timeout == 0 };
     // SAFETY: NULL or writable, as the caller promises.
     let mut tell = |told: &Told| unsafe { put(value, told.delta) };
     // SAFETY: as the caller promises.

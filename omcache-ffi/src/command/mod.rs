@@ -206,14 +206,15 @@ pub(super) unsafe fn checked_key<'k>((key, len): (Key, usize)) -> Option<proto::
 #[inline(always)]
 pub(super) unsafe fn on_key<'r>(
     mc: *mut omcache_t,
-    request: impl Fn() -> Request<'r>,
+    request: impl Fn() -> Request<'r> + Copy,
     timeout: i32,
     tell: &mut impl FnMut(&Told),
 ) -> c_int {
-    let lone = guarded(Lone::Done(ret::FAIL), || {
+    let told = &mut *tell;
+    let lone = guarded(Lone::Done(ret::FAIL), move || {
         // SAFETY: a live handle or NULL as the caller promises; no other reference to it is live.
         match unsafe { mc.as_mut() } {
-            Some(handle) => handle.run_alone(&request(), timeout, tell),
+            Some(handle) => handle.run_alone(&request(), timeout, told),
             None => Lone::Done(ret::INVALID),
         }
     });

@@ -30,7 +30,7 @@ struct Outputs {
 #[inline(always)]
 unsafe fn read<'r>(
     mc: *mut omcache_t,
-    request: impl Fn() -> Request<'r>,
+    request: impl Fn() -> Request<'r> + Copy,
     out: &Outputs,
     timeout: i32,
 ) -> c_int {
@@ -62,7 +62,7 @@ pub unsafe extern "C" fn omcache_get(
 ) -> c_int {
     // SAFETY: as the caller promises.
     let Some(key) = (unsafe { checked_key((key, key_len)) }) else { return unsafe { refuse_key(mc) } };
-    let request = || Request::Get { key, with_key: true, quiet: timeout_msec == 0 };
+    let request = move || Request::Get { key, with_key: true, quiet: timeout_msec == 0 };
     let out = Outputs { value, value_len, flags, cas };
     // SAFETY: as the caller promises.
     unsafe { read(mc, request, &out, timeout_msec) }
@@ -87,7 +87,7 @@ pub unsafe extern "C" fn omcache_gat(
     // SAFETY: as the caller promises.
     let Some(key) = (unsafe { checked_key((key, key_len)) }) else { return unsafe { refuse_key(mc) } };
     let expiration = expiration_of(expiration);
-    let request = || Request::GetAndTouch { key, expiration, with_key: true, quiet: timeout_msec == 0 };
+    let request = move || Request::GetAndTouch { key, expiration, with_key: true, quiet: timeout_msec == 0 };
     let out = Outputs { value, value_len, flags, cas };
     // SAFETY: as the caller promises.
     unsafe { read(mc, request, &out, timeout_msec) }

@@ -105,7 +105,7 @@ unsafe fn concat(
     let Some(key) = key else { return unsafe { refuse_key(mc) } };
     // SAFETY: as the caller promises.
     let Some(value) = value else { return unsafe { refuse(mc, ret::INVALID, NO_VALUE) } };
-    let request = || Request::Concat { mode, key, value, cas, quiet: timeout == 0 };
+    let request = move || Request::Concat { mode, key, value, cas, quiet: timeout == 0 };
     // SAFETY: as the caller promises.
     unsafe { on_key(mc, request, timeout, &mut |_| ()) }
 }

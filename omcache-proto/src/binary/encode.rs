@@ -124,12 +124,11 @@ fn copy_key(place: &mut [u8], key: &[u8]) {
         && key.len() <= 2 * PIECE
         && place.len() == key.len()
     {
-        let (first, last) = (*first, *last);
         if let Some(begin) = place.first_chunk_mut() {
-            *begin = first;
+            *begin = *first;
         }
         if let Some(end) = place.last_chunk_mut() {
-            *end = last;
+            *end = *last;
         }
     } else {
         place.copy_from_slice(key);
