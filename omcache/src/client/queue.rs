@@ -47,20 +47,29 @@ impl Client {
     /// which has no quiet form; [`NoServers`](crate::ErrorKind::NoServers); [`Timeout`](crate::ErrorKind::Timeout) where
     /// the buffer stays full.
     pub fn queue(&mut self, command: &Command<'_>) -> Result<Ticket, Error> {
-        match *command {
+        let queued = match *command {
             // The usual one: its kind is known where it is encoded.
             Command::Store(Mode::Set, item) => {
-                self.queue_request(&command::store_request(StoreMode::Set, &item, true)?)
+                self.queue_at_own(&command::store_request(StoreMode::Set, &item, true)?)
             }
             Command::Get(_) | Command::GetAndTouch(..) | Command::Touch(..) => {
-                Err(Error::invalid("gets and touch can't be queued: they have no answer, or no quiet form"))
+                return Err(Error::invalid(
+                    "gets and touch can't be queued: they have no answer, or no quiet form",
+                ));
             }
-            _ => self.queue_request(&command.request(true)?),
-        }
+            _ => self.queue_at_own(&command.request(true)?),
+        };
+        let opaque = match queued {
+            Some(opaque) => opaque,
+            None => self.queue_otherwise(command)?,
+        };
+        self.inbox.queued += 1;
+        Ok(Ticket(opaque))
     }
 
+    /// Queues a request at the server that has its key; none where that does not take it.
     #[inline(always)]
-    fn queue_request(&mut self, request: &Request<'_>) -> Result<Ticket, Error> {
+    fn queue_at_own(&mut self, request: &Request<'_>) -> Option<u32> {
         let before = self.unflushed;
         self.unflushed += request.encoded_len_binary();
         if before == 0 || self.unflushed >= SEND_AT {
@@ -72,18 +81,20 @@ impl Client {
                 self.take_events();
             }
         }
-        match self.driver.cluster.submit(Target::Key, request) {
-            Ok(opaque) => Ok(opaque),
+        self.driver.cluster.submit_to_own(request)
+    }
+
+    /// Queues a command at whatever server takes its key, once there is room.
+    #[cold]
+    fn queue_otherwise(&mut self, command: &Command<'_>) -> Result<u32, Error> {
+        let request = command.request(true)?;
+        match self.driver.cluster.submit(Target::Key, &request) {
             Err(SubmitError::SendBufferFull { needed, limit, .. }) if needed <= limit => {
                 let now = self.begin();
-                self.submit_with_room(now, |cluster| cluster.submit(Target::Key, request))
+                self.submit_with_room(now, |cluster| cluster.submit(Target::Key, &request))
             }
-            Err(error) => Err(error.into()),
+            result => Ok(result?),
         }
-        .map(|opaque| {
-            self.inbox.queued += 1;
-            Ticket(opaque)
-        })
     }
 
     /// Sends what is queued and waits until all of it is settled, at most [`Client::timeout`]. Tells which of the queued
