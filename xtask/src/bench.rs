@@ -54,6 +54,7 @@ const COUNTS: usize = 3;
 /// What is timed where; values have so many bytes.
 const TIMED: &[(Place, usize, &[&str])] = &[
     (Place::One, 100, &["get", "set", "get100", "get10000", "queue"]),
+    (Place::Eager, 100, &["get100", "queue"]),
     (Place::Four, 100, &["get", "set", "get100", "queue"]),
     (Place::Four, 10 * 1024, &["get", "set"]),
     (Place::Four, 500 * 1024, &["get", "set"]),
@@ -90,7 +91,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             progress.tick();
             let task = Task { servers: &servers.list(place), workload, value };
             // The bare loop has one server, at a port.
-            let fits = |client: &&&Client| client.language != Language::Bare || place == Place::One;
+            let has_bare = [Place::One, Place::Eager].contains(&place);
+            let fits = |client: &&&Client| client.language != Language::Bare || has_bare;
             let rows = interleaved(native.iter().filter(fits).copied(), task, &extent);
             report.timed(place, value, workload, &rows);
         }

@@ -10,6 +10,9 @@ use crate::demo::memcached::Memcached;
 pub(super) enum Place {
     /// One, at a TCP port.
     One,
+    /// One, at a TCP port, that answers so many requests of a connection before it looks at another: its option -R, which is
+    /// 20 unless given.
+    Eager,
     /// Four, at TCP ports.
     Four,
     /// One, at a Unix socket.
@@ -21,6 +24,7 @@ impl Place {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::One => "one server, TCP",
+            Self::Eager => "one server with -R 2000, TCP",
             Self::Four => "four servers, TCP",
             Self::Socket => "one server, Unix socket",
         }
@@ -30,6 +34,7 @@ impl Place {
 /// Running servers.
 pub(super) struct Servers {
     tcp: Vec<Memcached>,
+    eager: Memcached,
     _socket: Memcached,
     folder: TempDir,
 }
@@ -39,19 +44,21 @@ impl Servers {
     pub(super) fn start() -> Result<Self> {
         let program = Memcached::installed().context("memcached is not installed")?;
         let tcp = (0..4).map(|_| Memcached::start(&program, None)).collect::<Result<_>>()?;
+        let eager = Memcached::start_with(&program, None, &["-R", "2000"])?;
         let folder = tempfile::tempdir().context("making a temporary directory")?;
         let socket = Memcached::start_on_socket(&program, &folder.path().join("socket"))?;
-        Ok(Self { tcp, _socket: socket, folder })
+        Ok(Self { tcp, eager, _socket: socket, folder })
     }
 
     /// Their addresses, with commas between them.
     pub(super) fn list(&self, place: Place) -> String {
-        let count = match place {
+        let servers = match place {
             Place::Socket => return self.folder.path().join("socket").display().to_string(),
-            Place::One => 1,
-            Place::Four => 4,
+            Place::One => self.tcp.get(..1).unwrap_or_default(),
+            Place::Eager => std::slice::from_ref(&self.eager),
+            Place::Four => &self.tcp,
         };
-        let addresses = self.tcp.iter().take(count).map(|server| format!("127.0.0.1:{}", server.port()));
+        let addresses = servers.iter().map(|server| format!("127.0.0.1:{}", server.port()));
         addresses.collect::<Vec<_>>().join(",")
     }
 }

@@ -35,10 +35,19 @@ impl Memcached {
 
     /// Starts it on this port of the loopback address; the kernel chooses one where none is given.
     pub(crate) fn start(program: &Path, port: Option<u16>) -> Result<Self> {
+        Self::start_with(program, port, &[])
+    }
+
+    /// As [`Memcached::start`], with more arguments.
+    pub(crate) fn start_with(program: &Path, port: Option<u16>, more: &[&str]) -> Result<Self> {
         let directory = tempfile::tempdir().context("making a temporary directory")?;
         let port_file = directory.path().join("port");
         let port = port.map_or("-1".to_owned(), |port| port.to_string());
-        let arguments = ["-l", "127.0.0.1", "-p", &port].map(OsStr::new);
+        let arguments: Vec<&OsStr> = ["-l", "127.0.0.1", "-p", &port]
+            .into_iter()
+            .chain(more.iter().copied())
+            .map(OsStr::new)
+            .collect();
         // From here on an error ends the process.
         let mut memcached = Self::spawn(program, &arguments, &port_file)?;
         memcached.port = read_port(&port_file)?;
