@@ -130,7 +130,7 @@ impl Handle {
                 return Lone::Untouched;
             }
         }
-        // Where that is refused, the general way is as well, and tells.
+        // The general way finds another server for it, or is refused as well, and tells.
         if self.driver.cluster.submit_to_own(request).is_none() {
             return Lone::Untouched;
         }

@@ -147,6 +147,7 @@ impl Play {
         world.takes_values = setup.flags & 2 == 2;
         world.goes_alone = setup.flags & 4 == 4;
         world.shows_values = setup.flags & 8 == 8;
+        world.wants_all = setup.flags & 64 == 64;
         world.cluster.set_last_opaque(u32::MAX.wrapping_sub(u32::from(setup.opaque % 32)));
         let mut play = Self { world };
         play.name_all();
