@@ -213,3 +213,48 @@ fn a_fork_while_a_name_is_looked_up_and_connected_disturbs_neither() {
         assert!(completion.result.is_ok());
     }
 }
+
+#[test]
+fn a_function_that_forks_while_values_are_lent_leaves_the_rest_to_the_parent() {
+    let _alone = alone();
+    let servers = Memcached::start_many::<2>();
+    let mut client = builder(&servers).timeout(PATIENCE).build().unwrap();
+    let keys = [key_of(&client, 0), key_of(&client, 1)];
+    for key in &keys {
+        assert!(client.set(key, key, NEVER).unwrap().is_stored());
+    }
+    servers[1].pause();
+    let (mut told, tell) = std::io::pipe().unwrap();
+    let (mut tell, mut child) = (Some(tell), None);
+    thread::scope(|scope| {
+        // The other server answers when the child has given its key up.
+        let child_did = scope.spawn(|| {
+            let mut done = [0];
+            let read = told.read_exact(&mut done);
+            servers[1].resume();
+            read.is_ok() && done == [1]
+        });
+        let found = client.get_multi_with(&keys, |at, value| {
+            assert_eq!(value.data, keys[at].as_bytes());
+            if at == 0 {
+                match fork::fork().unwrap() {
+                    Fork::Child => {}
+                    Fork::Parent(pid) => {
+                        child = Pid::from_raw(pid);
+                        tell = None;
+                    }
+                }
+            }
+        });
+        if let Some(mut tell) = tell {
+            let lost = found[1].as_ref().is_err_and(|error| error.kind() == ErrorKind::Unknown);
+            let done = matches!(found[0], Ok(true)) && lost;
+            let _ = tell.write_all(&[u8::from(done)]);
+            // Neither destructors nor the harness may go on here.
+            let _ = kill_process(getpid(), rustix::process::Signal::KILL);
+        }
+        assert!(found.into_iter().all(Result::unwrap));
+        assert!(child_did.join().unwrap());
+    });
+    waitpid(child, WaitOptions::empty()).unwrap();
+}

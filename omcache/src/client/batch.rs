@@ -53,7 +53,8 @@ impl Client {
     /// found. The values come in any order.
     ///
     /// For values that are only parsed or copied it costs less than [`Client::get_multi`], and no receive buffer is kept for
-    /// their sake. Where `read` panics it is called no more, and the panic goes on once the batch has ended.
+    /// their sake. Where `read` panics it is called no more, and the panic goes on once the batch has ended. The time that it
+    /// takes counts as the batch's.
     ///
     /// ```
     /// # #[cfg(feature = "testing")] {
@@ -177,6 +178,8 @@ impl Client {
             moved = waiting.len() < left;
         }
         loop {
+            // A function that values were lent to may have forked.
+            self.driver.check_fork();
             self.driver.flush(now);
             self.take_batch(&mut batch);
             if batch.unsettled == 0 {
@@ -278,6 +281,7 @@ impl Client {
         until: Option<Instant>,
         batch: &mut Batch<'_, M>,
     ) -> Result<Instant, Error> {
+        self.driver.check_fork();
         self.driver.flush(now);
         self.take_batch(batch);
         let look = until == Some(now);
