@@ -135,6 +135,10 @@ impl InFlight {
     pub(crate) fn reserve(&mut self, count: usize, pool: &mut Pool) {
         if self.entries.capacity() - self.entries.len() < count {
             self.make_room(pool);
+            if self.entries.is_empty() && self.entries.capacity() < count {
+                // Nothing of it is to be copied.
+                self.entries = Vec::with_capacity(count);
+            }
             self.entries.reserve(count);
         }
     }

@@ -113,6 +113,13 @@ impl Continuum {
         mut each: impl FnMut(usize, usize),
     ) {
         let Kind::Named(Placed::OneAtATime(ring)) = &self.placement else {
+            if let Kind::Named(Placed::One) = &self.placement {
+                for at in (0..count).rev() {
+                    key(at);
+                    each(at, 0);
+                }
+                return;
+            }
             for at in (0..count).rev() {
                 if let Some(server) = self.server_of_other(key(at)) {
                     each(at, server);

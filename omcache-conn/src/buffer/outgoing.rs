@@ -79,6 +79,10 @@ impl Outgoing {
         let needed = self.end + len;
         if needed > self.buffer.len() {
             let grown = needed.max(2 * self.buffer.len()).max(FRESH);
+            if self.is_empty() {
+                // Nothing of it is to be copied.
+                self.buffer = Vec::new();
+            }
             self.buffer.reserve_exact(grown - self.buffer.len());
             while self.buffer.len() < grown {
                 self.buffer.resize((self.buffer.len() + FILL).min(grown), 0);

@@ -8,7 +8,7 @@ use super::{Cluster, Target};
 use crate::error::SubmitError;
 
 /// The memory for so many keys is kept from call to call.
-const KEPT: usize = 64 * 1024;
+const KEPT: usize = 128 * 1024;
 
 /// Ends a chain.
 const NONE: u32 = u32::MAX;

@@ -1,6 +1,6 @@
 //! A request joins those that wait to be sent.
 
-use omcache_proto::binary::{Opcode, RequestPacket};
+use omcache_proto::binary::{HEADER_LEN, Opcode, RequestPacket};
 use omcache_proto::{EncodeError, Request};
 
 use super::Connection;
@@ -65,8 +65,10 @@ impl Connection {
         let Some(len) = first.map(Packet::len).filter(|&len| len <= SMALL) else { return };
         let room = shared.config.send_limit.saturating_sub(self.outgoing.len());
         let count = count.min(room / len.max(1));
-        self.outgoing.reserve(len * count, &mut shared.pool);
-        self.in_flight.reserve(count, &mut shared.pool);
+        // Behind quiet ones comes a NOOP, and one behind each run.
+        let noops = 1 + count / MAX_QUIET_RUN;
+        self.outgoing.reserve(len * count + HEADER_LEN * noops, &mut shared.pool);
+        self.in_flight.reserve(count + noops, &mut shared.pool);
     }
 
     /// Queues a request, where there is room for it; its opaque.

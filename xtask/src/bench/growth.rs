@@ -58,5 +58,5 @@ pub(super) fn measure<'c>(
 /// Keys of the shorter and of the longer run: after one batch the buffers have their size.
 fn runs(keys: usize) -> [usize; 2] {
     let batches = 10_usize.max(2_000 / keys);
-    if keys < 100_000 { [2 * keys, (2 + batches) * keys] } else { [2 * keys, 4 * keys] }
+    [2 * keys, (2 + batches) * keys]
 }
