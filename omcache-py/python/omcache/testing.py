@@ -44,8 +44,8 @@ class Server(_Server):
     """A memcached server in this process, at a port that the kernel chooses unless told otherwise.
 
     `host` is the IP address to listen at; with `path` it listens on a Unix socket instead. It ends with `close()`, at the
-    end of a `with` block, or with the object. A forked child has its address, and no other part in it: there, methods raise
-    `RuntimeError`.
+    end of a `with` block, or with the object. A forked child has its address, and may end its own copy; whatever else is asked
+    of it there is a `RuntimeError`.
     """
 
     def misbehave(

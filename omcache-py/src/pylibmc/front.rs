@@ -7,7 +7,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 use super::rules::Rules;
-use super::session::{SIGNALS, Session};
+use super::session::{SIGNALS, Session, lost_by_fork};
 use crate::forks;
 
 thread_local! {
@@ -59,7 +59,7 @@ impl Front {
             self.begin_anew(forks, &rules())?;
         }
         let place = Arc::clone(&self.place.read().unwrap_or_else(PoisonError::into_inner));
-        py.detach(|| place.with(work))
+        py.detach(|| place.with(forks, work))
     }
 
     /// The parent's place is left alone: its threads, which are not here, may have held any lock of it or waited at it.
@@ -99,7 +99,7 @@ impl Place {
     }
 
     #[inline]
-    fn with<R>(&self, work: impl FnOnce(&mut Session) -> R) -> PyResult<R> {
+    fn with<R>(&self, forks: u64, work: impl FnOnce(&mut Session) -> R) -> PyResult<R> {
         let mut session = match self.try_lock() {
             Some(session) => session,
             None => self.wait()?,
@@ -108,7 +108,8 @@ impl Place {
         let done = work(&mut session);
         self.owner.store(0, Ordering::Relaxed);
         drop(session);
-        if self.waiting.load(Ordering::SeqCst) > 0 {
+        // In a child that a handler forked meanwhile, nobody waits, and a lock may be held for ever.
+        if self.waiting.load(Ordering::SeqCst) > 0 && forks::count() == forks {
             self.wake_one();
         }
         Ok(done)
@@ -157,7 +158,7 @@ impl Place {
                 Python::attach(|py| py.check_signals())?;
                 // By a signal's handler: the thread that has the session is not in this process.
                 if forks::count() != forks {
-                    return Err(PyRuntimeError::new_err("the operation was lost by a fork"));
+                    return Err(lost_by_fork());
                 }
             }
         }

@@ -11,12 +11,19 @@ use pyo3::prelude::*;
 use super::batch::{Batch, NOBODY};
 use super::code::Code;
 use super::rules::{Rules, SEND_LIMIT};
+use crate::forks;
 
 /// After this long, a waiting operation looks after the program's signals.
 pub(super) const SIGNALS: Duration = Duration::from_millis(50);
 
 /// Keys after which a batch looks at the sockets, so that servers work while it is still being written.
 const STRIDE: usize = 512;
+
+/// What an operation ends with in a child that was forked meanwhile.
+#[cold]
+pub(super) fn lost_by_fork() -> PyErr {
+    io::Error::other("the operation was lost by a fork").into()
+}
 
 /// A driver, and the rules that it was told.
 pub(super) struct Session {
@@ -53,6 +60,7 @@ impl Session {
     /// # Errors
     /// As [`Rules::apply`].
     pub(super) fn apply(&mut self, rules: &Rules) -> PyResult<()> {
+        self.driver.check_fork();
         rules.apply(&mut self.driver)?;
         self.failover = rules.failover;
         self.down = rules.down();
@@ -64,6 +72,7 @@ impl Session {
 
     /// Closes every connection. Servers that were left alone are tried at once.
     pub(super) fn disconnect(&mut self) {
+        self.driver.check_fork();
         self.driver.cluster.disconnect_all();
         self.rest();
     }
@@ -302,12 +311,18 @@ impl Session {
             match self.driver.time_left() {
                 Some(left) => std::thread::sleep(left.min(SIGNALS)),
                 None => {
-                    let lost = io::Error::other("the requests were lost by a fork");
-                    return Err(self.give_up(batch, lost.into()));
+                    return Err(self.give_up(batch, lost_by_fork()));
                 }
             }
         }
-        Python::attach(|py| py.check_signals()).map_err(|error| self.give_up(batch, error))
+        let forks = forks::count();
+        let handled = Python::attach(|py| py.check_signals());
+        if forks::count() != forks {
+            // By a handler: the connections are the parent's, and so are the answers.
+            self.driver.check_fork();
+            return handled.and_then(|()| Err(lost_by_fork()));
+        }
+        handled.map_err(|error| self.give_up(batch, error))
     }
 
     /// Takes back what is not sent; nobody waits for the rest any more.
