@@ -178,12 +178,14 @@ impl Client {
             moved = waiting.len() < left;
         }
         loop {
-            // A function that values were lent to may have forked.
-            self.driver.check_fork();
             self.driver.flush(now);
             self.take_batch(&mut batch);
             if batch.unsettled == 0 {
                 return batch.results;
+            }
+            // By a function that values were lent to: what became of the rest is known now.
+            if self.driver.check_fork() {
+                continue;
             }
             let mut take = |cluster: &mut Cluster| M::take_values(cluster, &mut batch);
             now = match self.pause_taking(now, deadline, &mut take) {
@@ -281,9 +283,11 @@ impl Client {
         until: Option<Instant>,
         batch: &mut Batch<'_, M>,
     ) -> Result<Instant, Error> {
-        self.driver.check_fork();
         self.driver.flush(now);
         self.take_batch(batch);
+        if self.driver.check_fork() {
+            return Ok(now);
+        }
         let look = until == Some(now);
         let mut take = |cluster: &mut Cluster| M::take_values(cluster, batch);
         let now = match self.pause_taking(now, until, &mut take) {

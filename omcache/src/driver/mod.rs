@@ -154,12 +154,14 @@ impl Driver {
     }
 
     /// Where the process was forked since the last call: closes this process's copies of the parent's connections,
-    /// without a word to the servers. What was under way ends as failed here; in the parent it goes on.
+    /// without a word to the servers. What was under way ends as failed here; in the parent it goes on. Whether it was.
     #[inline]
-    pub fn check_fork(&mut self) {
-        if self.forks.detected() {
+    pub fn check_fork(&mut self) -> bool {
+        let forked = self.forks.detected();
+        if forked {
             self.forked();
         }
+        forked
     }
 
     #[cold]

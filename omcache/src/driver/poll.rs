@@ -198,6 +198,8 @@ impl Driver {
         for (connection, readiness) in ready.drain(..) {
             if self.cluster.unread() >= UNREAD {
                 take(&mut self.cluster);
+                // By what takes: the others that are ready are the parent's.
+                self.check_fork();
             }
             self.handle_ready(now, connection, readiness);
         }
