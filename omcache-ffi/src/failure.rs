@@ -160,9 +160,21 @@ pub(crate) unsafe fn refuse(mc: *mut omcache_t, code: c_int, why: &str) -> c_int
 /// # Safety
 /// As [`with_handle`].
 #[cold]
+#[inline(never)]
 pub(crate) unsafe fn refuse_key(mc: *mut omcache_t) -> c_int {
     // SAFETY: as the caller promises.
     unsafe { refuse(mc, ret::INVALID, "a key has 1 to 250 bytes, and they are there") }
+}
+
+/// Refuses a value that is none.
+///
+/// # Safety
+/// As [`with_handle`].
+#[cold]
+#[inline(never)]
+pub(crate) unsafe fn refuse_value(mc: *mut omcache_t) -> c_int {
+    // SAFETY: as the caller promises.
+    unsafe { refuse(mc, ret::INVALID, "the value is NULL, or its length has more than 32 bits") }
 }
 
 /// The text of the last failure on a handle; see `omcache_cdef.h`.

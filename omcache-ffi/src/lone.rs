@@ -118,26 +118,30 @@ impl Handle {
     /// Submits a request that nobody waits for.
     #[inline(always)]
     fn buffer_alone(&mut self, request: &Request<'_>) -> Lone {
-        // What is only buffered touches no socket, and what the time asks for is done by the call that does.
-        let now = (!self.driver.buffering()).then(|| self.driver.now());
         if self.driver.cluster.has_events() {
             return Lone::Untouched;
         }
-        if let Some(now) = now {
-            self.driver.handle_time(now);
-            // As the general way: a handshake may change where the request goes.
-            if self.driver.cluster.has_handshake() || self.driver.cluster.has_events() {
-                return Lone::Untouched;
-            }
+        // The general way finds another server for what a key's own does not take, or is refused as well, and tells.
+        if self.driver.buffering() {
+            // What is only buffered touches no socket, and what the time asks for is done by the call that does.
+            return match self.driver.cluster.submit_to_own(request) {
+                Some(_) => Lone::Done(ret::BUFFERED),
+                None => Lone::Untouched,
+            };
         }
-        // The general way finds another server for it, or is refused as well, and tells.
-        if self.driver.cluster.submit_to_own(request).is_none() {
+        let now = self.driver.now();
+        self.driver.handle_time(now);
+        // As the general way: a handshake may change where the request goes.
+        if self.driver.cluster.has_handshake() || self.driver.cluster.has_events() {
             return Lone::Untouched;
         }
-        if let Some(now) = now {
-            self.driver.step(now);
+        match self.driver.cluster.submit_to_own(request) {
+            Some(_) => {
+                self.driver.step(now);
+                Lone::Done(ret::BUFFERED)
+            }
+            None => Lone::Untouched,
         }
-        Lone::Done(ret::BUFFERED)
     }
 
     /// Takes over a request that is submitted already: the call goes on as if it had submitted it.

@@ -24,12 +24,12 @@ impl Outgoing {
     /// that need not be known of them any more.
     #[inline(always)]
     pub(crate) fn append(&mut self, len: usize, pool: &mut Pool) -> Option<&mut [u8]> {
-        if self.buffer.len() - self.end < len {
+        if self.end.wrapping_add(len) > self.buffer.len() {
             self.make_room(len, pool);
         }
-        let begin = self.end;
-        let space = self.buffer.get_mut(begin..)?.get_mut(..len)?;
-        self.end = begin + len;
+        let (begin, end) = (self.end, self.end.wrapping_add(len));
+        let space = self.buffer.get_mut(begin..end)?;
+        self.end = end;
         Some(space)
     }
 

@@ -184,7 +184,7 @@ impl Cluster {
     /// Lets go of the responses seen so far.
     #[inline]
     pub fn release_received(&mut self) {
-        if self.unsettled.is_some() || self.shared.pool.held() > 0 {
+        if usize::from(self.unsettled.is_some()) | self.shared.pool.held() > 0 {
             self.release_received_after(0);
         }
     }

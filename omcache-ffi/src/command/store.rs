@@ -6,11 +6,8 @@ use omcache::driver::proto::{ConcatMode, Request, StoreMode};
 
 use super::{Key, checked_key, expiration_of, on_key};
 use crate::boundary::bytes_of;
-use crate::failure::{refuse, refuse_key};
-use crate::ret;
+use crate::failure::{refuse_key, refuse_value};
 use crate::types::omcache_t;
-
-const NO_VALUE: &str = "the value is NULL, or its length has more than 32 bits";
 
 /// A way to store. Each has code of its own, where its opcode is known.
 trait Mode {
@@ -75,12 +72,14 @@ unsafe extern "C" fn store_by<M: Mode, const QUIET: bool>(
     cas: u64,
     timeout: i32,
 ) -> c_int {
+    // Each is looked at before the next one is made: so their lengths stay known.
     // SAFETY: as the caller promises.
-    let (key, value) = unsafe { (checked_key((key, key_len)), bytes_of(value, value_len)) };
+    let Some(key) = (unsafe { checked_key((key, key_len)) }) else { return unsafe { refuse_key(mc) } };
     // SAFETY: as the caller promises.
-    let Some(key) = key else { return unsafe { refuse_key(mc) } };
-    // SAFETY: as the caller promises.
-    let Some(value) = value else { return unsafe { refuse(mc, ret::INVALID, NO_VALUE) } };
+    let Some(value) = (unsafe { bytes_of(value, value_len) }) else {
+        // SAFETY: as the caller promises.
+        return unsafe { refuse_value(mc) };
+    };
     let (expiration, timeout) = (expiration_of(expiration), if QUIET { 0 } else { timeout });
     let request = move || Request::Store { mode: M::MODE, key, value, flags, expiration, cas, quiet: QUIET };
     // SAFETY: as the caller promises.
@@ -104,7 +103,7 @@ unsafe fn concat(
     // SAFETY: as the caller promises.
     let Some(key) = key else { return unsafe { refuse_key(mc) } };
     // SAFETY: as the caller promises.
-    let Some(value) = value else { return unsafe { refuse(mc, ret::INVALID, NO_VALUE) } };
+    let Some(value) = value else { return unsafe { refuse_value(mc) } };
     let request = move || Request::Concat { mode, key, value, cas, quiet: timeout == 0 };
     // SAFETY: as the caller promises.
     unsafe { on_key(mc, request, timeout, &mut |_| ()) }
