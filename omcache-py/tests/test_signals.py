@@ -17,9 +17,11 @@ import omcache
 from omcache import OMcache
 from omcache.testing import Server
 
+# One who starts the tests in the background may have the signal ignored.
 PROGRAM = """
-import sys, time, threading
+import signal, sys, time, threading
 import omcache
+signal.signal(signal.SIGINT, signal.default_int_handler)
 cache = omcache.OMcache(sys.argv[1])
 cache.noop()
 calls = {
@@ -68,8 +70,9 @@ def test_ctrl_c_is_honoured_at_once(omcache_server: Server, call: str, threads: 
 
 
 PYLIBMC = """
-import sys, time, threading
+import signal, sys, time, threading
 import omcache_pylibmc
+signal.signal(signal.SIGINT, signal.default_int_handler)
 behaviors = {"receive_timeout": 20_000_000, "send_timeout": 20_000_000}
 mc = omcache_pylibmc.Client([sys.argv[1]], binary=True, behaviors=behaviors)
 mc.set("key", "value")
