@@ -112,20 +112,24 @@ impl Continuum {
         key: impl Fn(usize) -> &'k [u8],
         mut each: impl FnMut(usize, usize),
     ) {
-        let Kind::Named(Placed::OneAtATime(ring)) = &self.placement else {
-            if let Kind::Named(Placed::One) = &self.placement {
+        let ring = match &self.placement {
+            Kind::Named(Placed::OneAtATime(ring)) => ring,
+            Kind::Named(Placed::One) => {
                 for at in (0..count).rev() {
+                    // Those who give the keys may look at them.
                     key(at);
                     each(at, 0);
                 }
                 return;
             }
-            for at in (0..count).rev() {
-                if let Some(server) = self.server_of_other(key(at)) {
-                    each(at, server);
+            _ => {
+                for at in (0..count).rev() {
+                    if let Some(server) = self.server_of_other(key(at)) {
+                        each(at, server);
+                    }
                 }
+                return;
             }
-            return;
         };
         let server = ring.finder();
         // A block is hashed before the first key of it is looked up: two short loops have their needs in registers.

@@ -108,7 +108,7 @@ fn absorb_rests(hashes: &mut [u32], keys: &[&[u8]], done: usize) {
 #[inline(always)]
 fn absorb_four(hashes: &mut [u32; 4], mut keys: [&[u8]; 4]) {
     let mut words = [[0; 4]; 4];
-    while take_of_each(&mut keys, &mut words) {
+    while take_words(&mut words, &mut keys) {
         absorb_words(hashes, &words);
     }
     for (hash, rest) in hashes.iter_mut().zip(keys) {
@@ -118,13 +118,13 @@ fn absorb_four(hashes: &mut [u32; 4], mut keys: [&[u8]; 4]) {
     }
 }
 
-/// Takes so many bytes of each key, where all have them.
+/// Takes a word off each key, where all have one.
 #[inline(always)]
-fn take_of_each<const COUNT: usize>(keys: &mut [&[u8]; 4], taken: &mut [[u8; COUNT]; 4]) -> bool {
+fn take_words(words: &mut [[u8; 4]; 4], keys: &mut [&[u8]; 4]) -> bool {
     let mut rests = [[].as_slice(); 4];
-    for ((key, rest), taken) in keys.iter().zip(&mut rests).zip(taken) {
+    for ((key, rest), word) in keys.iter().zip(&mut rests).zip(words) {
         let Some((first, behind)) = key.split_first_chunk() else { return false };
-        (*taken, *rest) = (*first, behind);
+        (*word, *rest) = (*first, behind);
     }
     *keys = rests;
     true
