@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use omcache_conn::{Config, Failure, Health, Outcome, SubmitError, Target};
-use omcache_proto::{Key, Request};
+use omcache_proto::{Key, Request, StoreMode};
 
 use crate::sim::World;
 use crate::sim::ledger::Fate;
@@ -245,4 +245,37 @@ fn packets_of_the_callers_own_go_along_the_ring_as_well() {
     let long = RequestPacket { extras: &[0; 256], ..packet };
     assert!(matches!(world.cluster.submit_packet(Target::Server(1), &long), Err(SubmitError::Encode(_))));
     assert_eq!(world.cluster.last_opaque(), opaque);
+}
+
+#[test]
+fn what_only_the_keys_own_server_may_take_goes_to_no_other() {
+    let mut world = World::new(Config { send_limit: 400, ..Config::default() }, 2);
+    world.peers[0].mode = Mode::Refusing;
+    world.noop(0);
+    world.noop(1);
+    world.run();
+    let of = |server: usize| {
+        let mut names = (0..).map(|number| format!("k{number}"));
+        names.find(|name| world.cluster.continuum().server(name.as_bytes()) == Some(server)).unwrap()
+    };
+    let (down, up) = (of(0), of(1));
+    let set = |name, value| Request::Store {
+        mode: StoreMode::Set,
+        key: Key::new(name).unwrap(),
+        value,
+        flags: 0,
+        expiration: 0,
+        cas: 0,
+        quiet: true,
+    };
+    let before = world.cluster.last_opaque();
+    let (small, large): (&[u8], &[u8]) = (b"v", &[b'v'; 350]);
+    assert_eq!(world.cluster.submit_to_own(&set(down.as_bytes(), small)), None);
+    assert_eq!(world.cluster.submit_to_own(&set(up.as_bytes(), small)), Some(before + 1));
+    assert_eq!(world.cluster.submit_to_own(&set(up.as_bytes(), large)), None, "there is no room for it");
+    assert_eq!(world.cluster.submit_to_own(&Request::Noop), None, "it has no key");
+    // None of them left anything behind.
+    assert_eq!(world.cluster.last_opaque(), before + 1);
+    assert_eq!(world.cluster.submit(Target::Key, &set(down.as_bytes(), small)), Ok(before + 2));
+    assert_eq!(world.cluster.last_server(), 1);
 }
