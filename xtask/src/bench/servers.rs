@@ -10,8 +10,7 @@ use crate::demo::memcached::Memcached;
 pub(super) enum Place {
     /// One, at a TCP port.
     One,
-    /// One, at a TCP port, that answers so many requests of a connection before it looks at another: its option -R, which is
-    /// 20 unless given.
+    /// One, at a TCP port, that answers 2,000 requests of a connection before it looks at another one, by its option -R.
     Eager,
     /// Four, at TCP ports.
     Four,
