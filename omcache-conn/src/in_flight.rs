@@ -138,8 +138,9 @@ impl InFlight {
             if self.entries.is_empty() && self.entries.capacity() < count {
                 // Nothing of it is to be copied.
                 self.entries = Vec::with_capacity(count);
+            } else {
+                self.entries.reserve(count);
             }
-            self.entries.reserve(count);
         }
     }
 

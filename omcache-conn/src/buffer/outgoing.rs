@@ -20,8 +20,8 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
-    /// Appends `len` bytes and returns them, to be written to. There are always so many; a caller's code is shorter where
-    /// that need not be known of them any more.
+    /// Appends `len` bytes and returns them, to be written to. There is always room for them: that none is returned without
+    /// tells the compiler of their number.
     #[inline(always)]
     pub(crate) fn append(&mut self, len: usize, pool: &mut Pool) -> Option<&mut [u8]> {
         if self.end.wrapping_add(len) > self.buffer.len() {

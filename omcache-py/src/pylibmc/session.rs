@@ -310,9 +310,7 @@ impl Session {
         if waited == Waited::Nothing {
             match self.driver.time_left() {
                 Some(left) => std::thread::sleep(left.min(SIGNALS)),
-                None => {
-                    return Err(self.give_up(batch, lost_by_fork()));
-                }
+                None => return Err(self.give_up(batch, lost_by_fork())),
             }
         }
         let forks = forks::count();
