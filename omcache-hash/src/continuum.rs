@@ -8,7 +8,7 @@ use core::fmt;
 use crate::distribution::{Distribution, Named, Placed, Placement, check_count};
 use crate::error::BuildError;
 use crate::fingerprint;
-use crate::hash::{BLOCK, OneAtATimeOfMany, one_at_a_time};
+use crate::hash::{BLOCK, OneAtATimeOfMany};
 use crate::server::Server;
 use crate::walk::{Course, Walk};
 
@@ -81,14 +81,15 @@ impl Continuum {
     /// The index of the server that has the key; `None` without servers.
     ///
     /// Any bytes are a key here, none included; what memcached accepts as one is not checked.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn server(&self, key: &[u8]) -> Option<usize> {
-        // The default has a look-up that callers may inline: one comparison, the hash, the ring.
-        if let Kind::Named(Placed::OneAtATime(ring)) = &self.placement {
-            return Some(ring.server(one_at_a_time(key)));
+        match &self.placement {
+            Kind::Named(Placed::OneAtATime(ring)) => Some(ring.server_of_key(key)),
+            // Nothing of a key matters to a single server, so nothing is called.
+            Kind::Named(Placed::One) => Some(0),
+            _ => self.server_of_other(key),
         }
-        self.server_of_other(key)
     }
 
     /// The [`server`](Self::server) of each of `count` keys: `each` gets the key's number and the server's index, those of

@@ -8,6 +8,7 @@ use core::slice;
 
 use crate::MAX_SERVERS;
 use crate::error::BuildError;
+use crate::hash::one_at_a_time;
 
 /// The most points that a [`Ring`] holds.
 pub const MAX_POINTS: usize = 1 << 28;
@@ -101,6 +102,12 @@ impl Ring {
     #[must_use]
     pub fn server(&self, hash: u32) -> usize {
         self.finder()(hash)
+    }
+
+    /// Whose a key is by the default's hash. It is called: so the callers have their registers for themselves.
+    #[inline(never)]
+    pub(crate) fn server_of_key(&self, key: &[u8]) -> usize {
+        self.server(one_at_a_time(key))
     }
 
     /// [`Ring::server`] for many hashes: what it needs of the ring is at hand.
