@@ -80,8 +80,8 @@ impl Pool {
 
     #[inline]
     fn give_chunk(&mut self, chunk: BytesMut) {
-        // One without bytes left would only keep the memory of values that were taken out of it.
-        if chunk.is_empty() || chunk.capacity() > MAX_KEPT {
+        // One that is too short to be read into would only keep the memory of values that were taken out of it.
+        if chunk.len() < MIN_SPACE || chunk.capacity() > MAX_KEPT {
             return;
         }
         if chunk.capacity() <= CHUNK {
@@ -125,6 +125,11 @@ impl Pool {
     /// Puts a piece of a chunk back together with the rest: it need not be zeroed again before it is read into.
     fn rejoin(&mut self, mut piece: BytesMut) {
         let end = piece.as_ptr().addr() + piece.len();
+        if self.spare.as_ptr().addr() == end {
+            piece.unsplit(std::mem::take(&mut self.spare));
+            self.spare = piece;
+            return;
+        }
         match self.chunks.iter().position(|rest| rest.as_ptr().addr() == end) {
             Some(at) => {
                 piece.unsplit(self.chunks.swap_remove(at));

@@ -152,8 +152,9 @@ fn no_command_allocates_once_the_connections_stand() {
     };
     all();
     let of_all = allocated(&mut all);
-    // Received bytes that a batch shows are owned until the next call: an owner a connection and batch.
-    assert!(of_all.count_total <= 100 * 4 * 2 + 64, "{of_all:?}");
+    // A buffer more where more connections have something to read at once than ever before.
+    let most = servers.len() as u64;
+    assert!(of_all.count_total <= 64 && of_all.bytes_total <= most * 70_000, "{of_all:?}");
     let of_single = allocated(|| {
         for name in names.iter().cycle().take(1_000) {
             assert_eq!(handle.set(name, &value, PATIENCE), OK);

@@ -118,3 +118,30 @@ fn what_was_seen_is_held_until_it_is_released() {
         assert!(pool.held.is_empty());
     }
 }
+
+#[test]
+fn what_was_held_is_read_into_again() {
+    let chunk_of = |incoming: &mut Incoming, pool: &mut Pool| incoming.space(pool).as_ptr_range();
+    let mut pool = Pool { hold: true, ..Pool::default() };
+    let mut incoming = Incoming::default();
+    let first = chunk_of(&mut incoming, &mut pool);
+    for round in 0..100 {
+        // What is left of the chunk goes to the list, or is the spare one where what was seen was held before.
+        read(&mut incoming, &mut pool, &[b'r'; 1_000]);
+        incoming.consume(1_000);
+        if round % 2 == 0 {
+            incoming.hold_decoded(&mut pool);
+        }
+        incoming.settle(&mut pool);
+        assert_eq!(pool.held.len(), 1);
+        pool.release(0);
+        assert_eq!(chunk_of(&mut incoming, &mut pool), first, "round {round}");
+    }
+    // While the rest is in use, a piece is of no use to anybody.
+    read(&mut incoming, &mut pool, b"seen and not yet");
+    incoming.consume(4);
+    incoming.hold_decoded(&mut pool);
+    pool.release(0);
+    assert!(pool.chunks.is_empty());
+    assert_eq!(incoming.pending(), b" and not yet");
+}
