@@ -105,6 +105,19 @@ impl InFlight {
         if self.entries.len() == self.entries.capacity() {
             self.make_room(pool);
         }
+        self.push_at_hand(entry);
+    }
+
+    /// Whether there is memory at hand for one more, and less than `longest` quiet ones stand in a row.
+    #[inline(always)]
+    pub(crate) fn has_room(&self, longest: usize) -> bool {
+        let len = self.entries.len();
+        len < self.entries.capacity() && (len < longest || self.quiet_run() < longest)
+    }
+
+    /// As [`InFlight::push`], where there is memory at hand.
+    #[inline(always)]
+    pub(crate) fn push_at_hand(&mut self, entry: Entry) {
         self.bytes += entry.len as usize;
         self.entries.push(entry);
         if !entry.is_quiet {
@@ -199,12 +212,6 @@ impl InFlight {
     #[inline]
     pub(crate) fn front(&self) -> Option<&Entry> {
         self.entries.get(self.head)
-    }
-
-    /// Whether there are so many quiet requests behind the last one that gets a response.
-    #[inline(always)]
-    pub(crate) fn has_quiet_run(&self, count: usize) -> bool {
-        self.entries.len() >= count && self.quiet_run() >= count
     }
 
     /// Looks for the request that a response with this opaque answers. Only quiet ones may stand before it, and of the

@@ -15,6 +15,7 @@ use crate::ret;
 pub(crate) unsafe fn with_handle(mc: *mut Handle, body: impl FnOnce(&mut Handle) -> c_int) -> c_int {
     // SAFETY: as the caller promises.
     let Some(handle) = (unsafe { mc.as_mut() }) else { return ret::INVALID };
+    handle.is_clear = false;
     guarded(ret::FAIL, || body(handle))
 }
 

@@ -44,6 +44,8 @@ pub struct Handle {
     pub(crate) status_text: CString,
     /// Log lines that wait to be delivered.
     pub(crate) lines: VecDeque<(c_int, CString)>,
+    /// Nothing stands in the way of a request that is only buffered, as was found by the last one: any other call unsets it.
+    pub(crate) is_clear: bool,
 }
 
 impl Handle {
@@ -65,11 +67,13 @@ impl Handle {
             failure: LastFailure::default(),
             status_text: CString::default(),
             lines: VecDeque::new(),
+            is_clear: false,
         }
     }
 
     /// Goes on with a call until it is done, or something of the program's is to be called.
     pub(crate) fn turn(&mut self, op: &mut Op) -> Turn {
+        self.is_clear = false;
         if op.is_registered() {
             self.resume(op.frame);
         }

@@ -55,6 +55,8 @@ pub(crate) enum Lone {
     Logged(c_int),
     /// Nothing was done: the general way is to be taken.
     Untouched,
+    /// Nothing was done, as the key's own server did not take a request that nobody waits for at once.
+    Unplaced,
     /// It was submitted with this opaque, and is to be awaited the general way until the deadline.
     Submitted { opaque: u32, now: Instant, deadline: Instant },
 }
@@ -69,18 +71,11 @@ impl Handle {
         timeout: i32,
         tell: &mut impl FnMut(&Told),
     ) -> Lone {
-        let at_work = self.frames.len() | self.active.len() | self.lines.len();
-        if at_work != 0 || self.response_callback.is_some() || self.log.wants(Level::Debug) {
-            return Lone::Untouched;
-        }
-        self.release();
-        self.driver.check_fork();
         if timeout == 0 {
-            let lone = self.buffer_alone(request);
-            if matches!(lone, Lone::Done(_)) {
-                tell(&Told::NOTHING);
-            }
-            return lone;
+            return self.run_quiet(request, tell);
+        }
+        if !self.is_idle() {
+            return Lone::Untouched;
         }
         let now = self.driver.now();
         let deadline = match u64::try_from(timeout) {
@@ -115,33 +110,71 @@ impl Handle {
         if self.lines.is_empty() { Lone::Done(result) } else { Lone::Logged(result) }
     }
 
+    /// Whether nothing else is at work that a call on one request might disturb, nor wants to be told. What earlier calls
+    /// returned is let go of then.
+    #[inline(always)]
+    fn is_idle(&mut self) -> bool {
+        self.is_clear = false;
+        let at_work = self.frames.len() | self.active.len() | self.lines.len();
+        if at_work != 0 || self.response_callback.is_some() || self.log.wants(Level::Debug) {
+            return false;
+        }
+        self.release();
+        self.driver.check_fork();
+        true
+    }
+
     /// Submits a request that nobody waits for.
     #[inline(always)]
-    fn buffer_alone(&mut self, request: &Request<'_>) -> Lone {
-        if self.driver.cluster.has_events() {
-            return Lone::Untouched;
+    fn run_quiet(&mut self, request: &Request<'_>, tell: &mut impl FnMut(&Told)) -> Lone {
+        let mut now = None;
+        if !self.is_clear || self.driver.check_fork() {
+            match self.look_ahead() {
+                Some(ahead) => now = ahead,
+                None => return Lone::Untouched,
+            }
         }
-        // The general way finds another server for what a key's own does not take, or is refused as well, and tells.
+        if self.driver.cluster.submit_to_own(request).is_none() {
+            return Lone::Unplaced;
+        }
+        if let Some(now) = now {
+            self.driver.step(now);
+        }
+        tell(&Told::NOTHING);
+        Lone::Done(ret::BUFFERED)
+    }
+
+    /// Looks whether a request that nobody waits for may be submitted. None where it may not; the moment at which it is to
+    /// be sent then, unless it is only buffered.
+    #[inline(never)]
+    fn look_ahead(&mut self) -> Option<Option<Instant>> {
+        if !self.is_idle() || self.driver.cluster.has_events() {
+            return None;
+        }
         if self.driver.buffering() {
             // What is only buffered touches no socket, and what the time asks for is done by the call that does.
-            return match self.driver.cluster.submit_to_own(request) {
-                Some(_) => Lone::Done(ret::BUFFERED),
-                None => Lone::Untouched,
-            };
+            self.is_clear = true;
+            return Some(None);
         }
         let now = self.driver.now();
         self.driver.handle_time(now);
         // As the general way: a handshake may change where the request goes.
-        if self.driver.cluster.has_handshake() || self.driver.cluster.has_events() {
-            return Lone::Untouched;
+        let is_open = !self.driver.cluster.has_handshake() && !self.driver.cluster.has_events();
+        is_open.then_some(Some(now))
+    }
+
+    /// Submits a request that is [`Lone::Unplaced`], where that is all there is to do: the general way is to tell the rest.
+    #[cold]
+    pub(crate) fn place_quiet(&mut self, request: &Request<'_>) -> Option<c_int> {
+        self.is_clear = false;
+        let (now, buffers) = (self.driver.now(), self.driver.buffering());
+        self.driver.handle_time(now);
+        if self.driver.cluster.has_events() || (!buffers && self.driver.cluster.has_handshake()) {
+            return None;
         }
-        match self.driver.cluster.submit_to_own(request) {
-            Some(_) => {
-                self.driver.step(now);
-                Lone::Done(ret::BUFFERED)
-            }
-            None => Lone::Untouched,
-        }
+        self.driver.cluster.submit(Target::Key, request).ok()?;
+        self.driver.step(now);
+        Some(ret::BUFFERED)
     }
 
     /// Takes over a request that is submitted already: the call goes on as if it had submitted it.

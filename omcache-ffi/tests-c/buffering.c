@@ -80,12 +80,13 @@ START_TEST(turned_off_it_is_sent_by_the_next_call)
     omcache_t *mc = handle_of(&server, 1);
     ck_rc(OMCACHE_OK, omcache_noop(mc, 0, -1));
     ck_rc(OMCACHE_OK, omcache_set_buffering(mc, 1));
-    ck_rc(OMCACHE_BUFFERED, omcache_set(mc, B("a"), B("1"), 0, 0, 0, 0));
+    for (int i = 0; i < 10; i++)
+        ck_rc(OMCACHE_BUFFERED, omcache_set(mc, B("a"), B("1"), 0, 0, 0, 0));
     ck_rc(OMCACHE_OK, omcache_set_buffering(mc, 0));
     ck_rc(OMCACHE_BUFFERED, omcache_set(mc, B("b"), B("2"), 0, 0, 0, 0));
     omcache_t *other = handle_of(&server, 1);
     int64_t until = now_msec() + patience(3000);
-    while (server_stat(&server, "cmd_set") < 2 && now_msec() < until)
+    while (server_stat(&server, "cmd_set") < 11 && now_msec() < until)
         sleep_msec(1);
     ck_value(other, "a", "1");
     ck_value(other, "b", "2");
@@ -157,6 +158,40 @@ START_TEST(a_full_buffer_refuses_what_does_not_fit)
     omcache_free(mc);
 }
 
+/* Commands that are only buffered take the shortest way, until something else is asked for between them. */
+START_TEST(what_is_asked_for_between_commands_counts)
+{
+    server_t servers[] = {server_start(), server_start()};
+    omcache_t *mc = handle_of(servers, 2);
+    static lines_t lines;
+    ck_rc(OMCACHE_OK, omcache_noop(mc, 0, -1));
+    ck_rc(OMCACHE_OK, omcache_noop(mc, 1, -1));
+    ck_rc(OMCACHE_OK, omcache_set(mc, B("a"), B("1"), 0, 0, 0, -1));
+    ck_rc(OMCACHE_OK, omcache_set_buffering(mc, 1));
+    for (int i = 0; i < 10; i++)
+        ck_rc(OMCACHE_BUFFERED, omcache_set(mc, B("b"), B("1"), 0, 0, 0, 0));
+    ck_rc(OMCACHE_OK, omcache_set_log_callback(mc, 7, capture, &lines));
+    ck_rc(OMCACHE_BUFFERED, omcache_set(mc, B("b"), B("2"), 0, 0, 0, 0));
+    ck_assert_uint_eq(lines_with(&lines, 7, "sending"), 1);
+    ck_rc(OMCACHE_OK, omcache_set_log_callback(mc, 0, NULL, NULL));
+    ck_rc(OMCACHE_BUFFERED, omcache_set(mc, B("b"), B("3"), 0, 0, 0, 0));
+    ck_assert_uint_eq(lines_with(&lines, 7, "sending"), 1);
+    /* What a get returned is there until the next call, whichever that is. */
+    const unsigned char *data;
+    size_t len;
+    ck_rc(OMCACHE_OK, omcache_get(mc, B("a"), &data, &len, NULL, NULL, -1));
+    ck_assert(len == 1 && *data == '1');
+    ck_rc(OMCACHE_BUFFERED, omcache_set(mc, B("a"), B("2"), 0, 0, 0, 0));
+    /* Another list of servers takes what is buffered along. */
+    ck_rc(OMCACHE_OK, omcache_set_servers(mc, servers[1].address));
+    ck_rc(OMCACHE_BUFFERED, omcache_set(mc, B("c"), B("4"), 0, 0, 0, 0));
+    ck_rc(OMCACHE_OK, omcache_set_buffering(mc, 0));
+    ck_rc(OMCACHE_OK, omcache_io(mc, NULL, NULL, NULL, NULL, -1));
+    ck_value(mc, "c", "4");
+    ck_assert_uint_ge(server_stat(&servers[1], "cmd_set"), 1);
+    omcache_free(mc);
+}
+
 Suite *buffering_suite(void)
 {
     const TTest *const tests[] = {io_settles_quiet_requests,
@@ -166,6 +201,7 @@ Suite *buffering_suite(void)
                                   reset_throws_away,
                                   reset_lets_a_request_sent_in_part_end,
                                   a_full_buffer_refuses_what_does_not_fit,
+                                  what_is_asked_for_between_commands_counts,
                                   NULL};
     return suite_of("buffering", tests, 20);
 }

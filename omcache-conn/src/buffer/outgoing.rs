@@ -33,6 +33,18 @@ impl Outgoing {
         Some(space)
     }
 
+    /// As [`Outgoing::append`], where there is room at hand and no more than `limit` bytes wait then.
+    #[inline(always)]
+    pub(crate) fn append_at_hand(&mut self, len: usize, limit: usize) -> Option<&mut [u8]> {
+        let (begin, end) = (self.end, self.end.wrapping_add(len));
+        if end.wrapping_sub(self.sent) > limit {
+            return None;
+        }
+        let space = self.buffer.get_mut(begin..end)?;
+        self.end = end;
+        Some(space)
+    }
+
     /// The room at hand, where no more than `limit` bytes may wait. What is written to its front is to be taken.
     #[inline(always)]
     pub(crate) fn at_hand(&mut self, limit: usize) -> &mut [u8] {

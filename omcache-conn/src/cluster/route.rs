@@ -126,7 +126,7 @@ impl Cluster {
         }
         connection.outgoing.extend(packet, &mut shared.pool);
         connection.in_flight.push(entry, &mut shared.pool);
-        if connection.in_flight.has_quiet_run(MAX_QUIET_RUN) {
+        if connection.in_flight.quiet_run() >= MAX_QUIET_RUN {
             connection.settle_quiet(shared);
         }
         self.joined(slot);

@@ -28,11 +28,11 @@ impl Cluster {
         self.submit_as(target, Some(packet.key).filter(|key| !key.is_empty()), packet)
     }
 
-    /// As [`Cluster::submit`], where the server that has the key takes it. Else the result is none and nothing is changed:
-    /// then `submit` finds another server, or tells why it can't be queued. It costs less.
+    /// As [`Cluster::submit`], where the server that has the key takes it and memory for it is at hand. Else the result is none
+    /// and nothing is changed: `submit` may have the memory or find another server, or tells why it can't be queued. It costs less.
     #[inline(always)]
     pub fn submit_to_own(&mut self, request: &Request<'_>) -> Option<u32> {
-        self.enqueue_at_own(request.key()?.as_bytes(), request)?.ok()
+        self.enqueue_at_own(request.key()?.as_bytes(), request)
     }
 
     #[inline(always)]
@@ -45,41 +45,39 @@ impl Cluster {
         // Mostly a key's own server takes it.
         if target == Target::Key
             && let Some(key) = key
-            && let Some(result) = self.enqueue_at_own(key, packet)
+            && let Some(opaque) = self.enqueue_at_own(key, packet)
         {
-            return result;
+            return Ok(opaque);
         }
         self.submit_otherwise(target, key, packet)
     }
 
-    /// Queues a request at the server that has the key, where that takes keys.
+    /// Queues a request at the server that has the key, where that takes keys and has memory at hand.
     #[inline(always)]
-    fn enqueue_at_own(&mut self, key: &[u8], packet: &impl Packet) -> Option<Result<u32, SubmitError>> {
+    fn enqueue_at_own(&mut self, key: &[u8], packet: &impl Packet) -> Option<u32> {
         let server = self.continuum.server(key)?;
         let slot = *self.order.get(server)?;
         let connection = self.connections.get_mut(slot.index())?.as_mut()?;
         if connection.down {
             return None;
         }
-        let queued = connection.enqueue(packet, Origin::Key, &mut self.shared);
-        if queued.is_ok() {
-            self.last_server = server;
-            // As joined, without looking the connection up again.
-            if connection.state != State::Ready {
-                if !connection.starting {
-                    connection.starting = true;
-                    self.starting.push(slot);
-                }
-            } else if !connection.woken {
-                connection.woken = true;
-                self.woken.push(slot);
+        let opaque = connection.enqueue_in_place(packet, Origin::Key, &mut self.shared).ok()?;
+        self.last_server = server;
+        // As joined, without looking the connection up again.
+        if connection.state != State::Ready {
+            if !connection.starting {
+                connection.starting = true;
+                self.starting.push(slot);
             }
-            if connection.active_at == usize::MAX {
-                connection.active_at = self.active.len();
-                self.active.push(slot);
-            }
+        } else if !connection.woken {
+            connection.woken = true;
+            self.woken.push(slot);
         }
-        Some(queued)
+        if connection.active_at == usize::MAX {
+            connection.active_at = self.active.len();
+            self.active.push(slot);
+        }
+        Some(opaque)
     }
 
     #[cold]

@@ -162,6 +162,19 @@ unsafe fn go_on(
         // SAFETY: a live handle, as it was just used.
         Lone::Logged(result) => return unsafe { run(mc, &mut Op::done(result)) },
         Lone::Untouched => None,
+        Lone::Unplaced => {
+            let placed = guarded(Some(ret::FAIL), || {
+                // SAFETY: a live handle, as it was just used; no other reference to it is live.
+                unsafe { mc.as_mut() }.and_then(|handle| handle.place_quiet(request))
+            });
+            if let Some(result) = placed {
+                if result == ret::BUFFERED {
+                    tell(&Told::NOTHING);
+                }
+                return result;
+            }
+            None
+        }
         Lone::Submitted { opaque, now, deadline } => Some((opaque, now, deadline)),
     };
     let (extras, len) = extras_of(request);
