@@ -84,12 +84,14 @@ impl Continuum {
     #[inline(always)]
     #[must_use]
     pub fn server(&self, key: &[u8]) -> Option<usize> {
-        match &self.placement {
-            Kind::Named(Placed::OneAtATime(ring)) => Some(ring.server_of_key(key)),
-            // Nothing of a key matters to a single server, so nothing is called.
-            Kind::Named(Placed::One) => Some(0),
-            _ => self.server_of_other(key),
+        // Nothing of a key matters to a single server, so nothing is called.
+        if self.servers == 1 {
+            return Some(0);
         }
+        if let Kind::Named(Placed::OneAtATime(ring)) = &self.placement {
+            return Some(ring.server_of_key(key));
+        }
+        self.server_of_other(key)
     }
 
     /// The [`server`](Self::server) of each of `count` keys: `each` gets the key's number and the server's index, those of
