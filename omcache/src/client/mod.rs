@@ -67,8 +67,8 @@ pub struct Client {
     driver: Driver,
     inbox: Inbox,
     timeout: Option<Duration>,
-    /// Bytes that were queued since something was last sent.
-    unflushed: usize,
+    /// Bytes that may be queued before there is something to be done again; none where nothing is queued.
+    sends_in: usize,
 }
 
 /// Whether more of its kind may follow, which cost less to ask for.
@@ -91,7 +91,7 @@ impl Client {
     }
 
     fn new(driver: Driver, timeout: Option<Duration>) -> Self {
-        Self { driver, inbox: Inbox::default(), timeout, unflushed: 0 }
+        Self { driver, inbox: Inbox::default(), timeout, sends_in: 0 }
     }
 
     /// How long a command may take; none is for ever.

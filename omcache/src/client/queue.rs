@@ -48,8 +48,8 @@ impl Client {
     /// the buffer stays full.
     pub fn queue(&mut self, command: &Command<'_>) -> Result<Ticket, Error> {
         let queued = match *command {
-            // The usual one: its kind is known where it is encoded.
-            Command::Store(Mode::Set, item) => {
+            // The usual one: its kind is known where it is encoded, and that it is not too long.
+            Command::Store(Mode::Set, item) if u32::try_from(item.value.len()).is_ok() => {
                 self.queue_at_own(&command::store_request(StoreMode::Set, &item, true)?)
             }
             Command::Get(_) | Command::GetAndTouch(..) | Command::Touch(..) => {
@@ -70,18 +70,25 @@ impl Client {
     /// Queues a request at the server that has its key; none where that does not take it.
     #[inline(always)]
     fn queue_at_own(&mut self, request: &Request<'_>) -> Option<u32> {
-        let before = self.unflushed;
-        self.unflushed += request.encoded_len_binary();
-        if before == 0 || self.unflushed >= SEND_AT {
-            let now = self.begin();
-            if before > 0 {
-                self.unflushed = 0;
-                // What the servers have to say is taken, or it would pile up until the next flush.
-                self.look_around(now);
-                self.take_events();
-            }
+        let len = request.encoded_len_binary();
+        match self.sends_in.checked_sub(len) {
+            Some(left) => self.sends_in = left,
+            None => self.go_on_queueing(len),
         }
         self.driver.cluster.submit_to_own(request)
+    }
+
+    /// Sends what is queued, or begins where nothing is, before `len` bytes more are queued.
+    #[cold]
+    #[inline(never)]
+    fn go_on_queueing(&mut self, len: usize) {
+        self.sends_in = SEND_AT.saturating_sub(len);
+        let now = self.begin();
+        if self.inbox.queued > 0 {
+            // What the servers have to say is taken, or it would pile up until the next flush.
+            self.look_around(now);
+            self.take_events();
+        }
     }
 
     /// Queues a command at whatever server takes its key, once there is room.
@@ -106,7 +113,7 @@ impl Client {
     pub fn flush(&mut self) -> Result<Flushed, Error> {
         let mut now = self.begin();
         let deadline = self.deadline(now);
-        self.unflushed = 0;
+        self.sends_in = 0;
         self.driver.cluster.settle_quiet();
         loop {
             self.driver.flush(now);
@@ -120,7 +127,7 @@ impl Client {
 
     /// Throws away what is queued and not sent; the next [`Client::flush`] names it among the failures.
     pub fn discard(&mut self) {
-        self.unflushed = 0;
+        self.sends_in = 0;
         self.driver.cluster.discard_unsent();
         self.take_events();
     }
