@@ -5,10 +5,13 @@ use omcache_proto::binary::Opcode;
 use crate::buffer::Pool;
 
 mod joining;
+mod remaining;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use joining::Joining;
+pub(crate) use remaining::Remaining;
+use remaining::sums;
 
 /// What the opaques of NOOPs of this crate's own differ by from the last one of a caller.
 pub(crate) const INTERNAL: u32 = 0x8000_0000;
@@ -68,35 +71,6 @@ pub(crate) struct InFlight {
     loud: usize,
     /// The place behind the last one that gets a response in any case.
     loud_end: usize,
-}
-
-/// What is counted of a FIFO, while somebody looks at its entries.
-pub(crate) struct Remaining<'f> {
-    head: &'f mut usize,
-    bytes: &'f mut usize,
-    loud: &'f mut usize,
-}
-
-impl Remaining<'_> {
-    /// Takes those of `all` as answered that are not left; whether any that are left get a response in any case.
-    pub(crate) fn take_out(self, all: &[Entry], left: &[Entry]) -> bool {
-        let count = all.len() - left.len();
-        *self.head += count;
-        // The fewer are counted.
-        if left.len() < count {
-            (*self.bytes, *self.loud) = sums(left);
-        } else {
-            let (bytes, loud) = sums(all.get(..count).unwrap_or_default());
-            (*self.bytes, *self.loud) = (*self.bytes - bytes, *self.loud - loud);
-        }
-        *self.loud > 0
-    }
-}
-
-/// The bytes of these, and how many of them get a response in any case.
-fn sums(entries: &[Entry]) -> (usize, usize) {
-    let bytes = entries.iter().map(|entry| entry.len as usize).sum();
-    (bytes, entries.iter().filter(|entry| !entry.is_quiet).count())
 }
 
 impl InFlight {
