@@ -54,15 +54,18 @@ impl Pool {
         if space > CHUNK {
             return self.take_large(space);
         }
-        let mut chunk = self.chunks.pop().unwrap_or_default();
-        if chunk.len() < space {
-            // Reuses the whole allocation where no value refers to it any more. Zeroed, as reading into
-            // uninitialised memory would take unsafe code.
-            chunk.clear();
-            chunk.reserve(CHUNK);
-            while chunk.len() < CHUNK {
-                chunk.resize(chunk.len() + FILL, 0);
-            }
+        if let Some(at) = self.chunks.iter().rposition(|chunk| chunk.len() >= space) {
+            return self.chunks.swap_remove(at);
+        }
+        // One that is too short, unless a piece that is held may belong to it.
+        let mut chunk =
+            if self.held.is_empty() { self.chunks.pop().unwrap_or_default() } else { BytesMut::new() };
+        // Reuses the whole allocation where no value refers to it any more. Zeroed, as reading into
+        // uninitialised memory would take unsafe code.
+        chunk.clear();
+        chunk.reserve(CHUNK);
+        while chunk.len() < CHUNK {
+            chunk.resize(chunk.len() + FILL, 0);
         }
         chunk
     }
@@ -80,13 +83,15 @@ impl Pool {
 
     #[inline]
     fn give_chunk(&mut self, chunk: BytesMut) {
-        // One that is too short to be read into would only keep the memory of values that were taken out of it.
-        if chunk.len() < MIN_SPACE || chunk.capacity() > MAX_KEPT {
+        // One without bytes left would only keep the memory of values that were taken out of it.
+        if chunk.is_empty() || chunk.capacity() > MAX_KEPT {
             return;
         }
         if chunk.capacity() <= CHUNK {
             if self.chunks.len() < POOLED {
                 self.chunks.push(chunk);
+            } else if let Some(short) = self.chunks.iter_mut().find(|other| other.len() < MIN_SPACE) {
+                *short = chunk;
             }
         } else if has_room(self.large.iter().map(BytesMut::capacity), chunk.capacity()) {
             self.large.push(chunk);
@@ -125,17 +130,18 @@ impl Pool {
     /// Puts a piece of a chunk back together with the rest: it need not be zeroed again before it is read into.
     fn rejoin(&mut self, mut piece: BytesMut) {
         let end = piece.as_ptr().addr() + piece.len();
-        if self.spare.as_ptr().addr() == end {
+        // What is longer than a chunk would be two neighbours.
+        let most = CHUNK.saturating_sub(piece.len());
+        let is_rest = |chunk: &BytesMut| chunk.as_ptr().addr() == end && chunk.len() <= most;
+        if is_rest(&self.spare) {
             piece.unsplit(std::mem::take(&mut self.spare));
             self.spare = piece;
-            return;
-        }
-        match self.chunks.iter().position(|rest| rest.as_ptr().addr() == end) {
-            Some(at) => {
-                piece.unsplit(self.chunks.swap_remove(at));
-                self.chunks.push(piece);
-            }
-            None => self.give_chunk(piece),
+        } else if let Some(at) = self.chunks.iter().position(is_rest) {
+            piece.unsplit(self.chunks.swap_remove(at));
+            self.chunks.push(piece);
+        } else if piece.len() >= MIN_SPACE {
+            // The rest is in use, or there is none.
+            self.give_chunk(piece);
         }
     }
 

@@ -145,3 +145,39 @@ fn what_was_held_is_read_into_again() {
     assert!(pool.chunks.is_empty());
     assert_eq!(incoming.pending(), b" and not yet");
 }
+
+#[test]
+fn a_chunk_stays_whole_where_little_of_it_is_left() {
+    let mut pool = Pool { hold: true, ..Pool::default() };
+    let mut connections = [Incoming::default(), Incoming::default()];
+    let mut seen = Vec::new();
+    for round in 0..100 {
+        for (number, incoming) in connections.iter_mut().enumerate() {
+            let space = incoming.space(&mut pool).as_ptr_range();
+            if round == 0 {
+                seen.push(space);
+            } else {
+                assert!(seen.contains(&space), "round {round}");
+            }
+            // A different rest each time, too short to be read into.
+            let len = CHUNK - 1 - (round * 150 + number) % MIN_SPACE;
+            read(incoming, &mut pool, &vec![b'r'; len]);
+            incoming.consume(len);
+            incoming.settle(&mut pool);
+        }
+        pool.release(0);
+        assert_eq!(pool.chunks.iter().map(BytesMut::len).collect::<Vec<_>>(), [CHUNK, CHUNK]);
+    }
+}
+
+#[test]
+fn neighbours_are_not_taken_for_one_chunk() {
+    let mut pool = Pool { hold: true, ..Pool::default() };
+    // One allocation that is cut in two, as if each part were one of its own.
+    let mut first = BytesMut::zeroed(2 * CHUNK);
+    let second = first.split_off(CHUNK);
+    pool.chunks.push(second);
+    pool.held.push(first);
+    pool.release(0);
+    assert_eq!(pool.chunks.iter().map(BytesMut::len).collect::<Vec<_>>(), [CHUNK, CHUNK]);
+}
