@@ -61,7 +61,7 @@ impl Cluster {
         if connection.down {
             return None;
         }
-        let opaque = connection.enqueue_in_place(packet, Origin::Key, &mut self.shared).ok()?;
+        let opaque = connection.enqueue_in_place(packet, Origin::Key, &mut self.shared)?;
         self.last_server = server;
         // As joined, without looking the connection up again.
         if connection.state != State::Ready {

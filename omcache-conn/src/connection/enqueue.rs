@@ -14,9 +14,6 @@ pub(crate) const MAX_QUIET_RUN: usize = 16 * 1024;
 /// A request of more bytes says nothing of those behind it.
 const SMALL: usize = 512;
 
-/// Requests for which there is room once there is none for the next one.
-const FEW: usize = 4;
-
 /// What can be written as one packet.
 pub(crate) trait Packet {
     fn opcode(&self) -> Opcode;
@@ -74,29 +71,29 @@ impl Connection {
         self.in_flight.reserve(count + noops, &mut shared.pool);
     }
 
-    /// Queues a request; its opaque. Where nothing is at hand for it, `submit_otherwise` has what it takes.
+    /// Queues a request, where all that it takes is at hand; its opaque. Else nothing is done, and [`Connection::enqueue`] does
+    /// it or tells why not.
     #[inline(always)]
     pub(crate) fn enqueue_in_place(
         &mut self,
         packet: &impl Packet,
         origin: Origin,
         shared: &mut Shared,
-    ) -> Result<u32, EncodeError> {
-        let len = packet.len();
-        let no_room = EncodeError::WrongSpace { needed: len, given: 0 };
-        if !self.in_flight.has_room(MAX_QUIET_RUN) {
-            return Err(no_room);
+    ) -> Option<u32> {
+        if !self.in_flight.has_room(MAX_QUIET_RUN - 1) {
+            return None;
         }
-        let space = self.outgoing.append_at_hand(len, shared.config.send_limit).ok_or(no_room)?;
+        let len = packet.len();
+        let space = self.outgoing.append_at_hand(len, shared.config.send_limit)?;
         // All is noted before the packet is written: so nothing has to be kept meanwhile.
         let opaque = shared.opaque.wrapping_add(1);
         shared.opaque = opaque;
         self.in_flight.push_at_hand(Entry::new(opaque, len as u32, packet.opcode(), origin));
-        let result = packet.write(opaque, space);
-        if result.is_err() {
+        if packet.write(opaque, space).is_err() {
             self.take_last_back(shared);
+            return None;
         }
-        result.map(|()| opaque)
+        Some(opaque)
     }
 
     /// Takes back the last request, as if it had not been queued.
@@ -109,7 +106,7 @@ impl Connection {
         }
     }
 
-    /// Queues a request, where it may wait; its opaque. Behind many quiet ones in a row comes a NOOP first.
+    /// Queues a request, where it may wait; its opaque. One that makes a run of quiet ones too long has a NOOP behind it.
     pub(crate) fn enqueue(
         &mut self,
         packet: &impl Packet,
@@ -122,12 +119,19 @@ impl Connection {
             let server = self.index.unwrap_or_default();
             return Err(SubmitError::SendBufferFull { server, needed: len, queued, limit });
         }
+        let opaque = shared.opaque.wrapping_add(1);
+        let space = self.outgoing.append(len, &mut shared.pool);
+        let space = space.ok_or(EncodeError::WrongSpace { needed: len, given: 0 })?;
+        if let Err(error) = packet.write(opaque, space) {
+            self.outgoing.retract(len);
+            return Err(error.into());
+        }
+        shared.opaque = opaque;
+        self.in_flight.push(Entry::new(opaque, len as u32, packet.opcode(), origin), &mut shared.pool);
         if self.in_flight.quiet_run() >= MAX_QUIET_RUN {
             self.settle_quiet(shared);
         }
-        self.outgoing.reserve(len, &mut shared.pool);
-        self.in_flight.reserve(FEW, &mut shared.pool);
-        Ok(self.enqueue_in_place(packet, origin, shared)?)
+        Ok(opaque)
     }
 
     /// Queues requests, from the one with the number `first` on, as long as there is room at hand; `next` is told the number and

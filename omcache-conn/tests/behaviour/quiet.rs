@@ -1,7 +1,7 @@
 //! Quiet requests: settled by a later response, by a NOOP of the cluster's own, or with the connection.
 
-use omcache_conn::{Config, Failure, Outcome, Target};
-use omcache_proto::binary::{Opcode, Status};
+use omcache_conn::{Config, Failure, Outcome, SubmitError, Target};
+use omcache_proto::binary::{Opcode, RequestPacket, Status};
 use omcache_proto::{Key, Request, StoreMode};
 
 use crate::sim::ledger::Fate;
@@ -129,6 +129,34 @@ fn a_long_run_is_settled_unasked() {
     assert_eq!(world.peers[0].noops, 3);
     assert!((first..=last).all(|opaque| *world.fate(opaque) == SILENT));
     assert_eq!(world.fate(behind), &Fate::Pending);
+}
+
+#[test]
+fn a_long_run_up_to_the_send_limit_is_refused_for_want_of_room_alone() {
+    let packet = RequestPacket {
+        opcode: Opcode::SETQ,
+        vbucket: 0,
+        cas: 0,
+        opaque: 0,
+        extras: &[0; 8],
+        key: b"key",
+        value: b"value",
+    };
+    let len = packet.encoded_len();
+    // The run's end, its NOOP and the next request, each with too little room for the next by a few bytes.
+    for send_limit in (RUN * len - 4..(RUN + 1) * len + 32).step_by(4) {
+        let mut world = World::new(Config { send_limit, ..Config::default() }, 1);
+        let mut queued = 0;
+        let refused = loop {
+            match world.cluster.submit_packet(Target::Key, &packet) {
+                Ok(_) => queued += len + if queued + len == RUN * len { 24 } else { 0 },
+                Err(refused) => break refused,
+            }
+        };
+        let expected = SubmitError::SendBufferFull { server: 0, needed: len, queued, limit: send_limit };
+        assert_eq!(refused, expected);
+        assert!(queued + len > send_limit);
+    }
 }
 
 #[test]
