@@ -7,12 +7,13 @@ mod memcached;
 use std::time::Duration;
 
 use memcached::Memcached;
-use memcached::deadline::{ms, within};
+use memcached::deadline::{ms, until, within};
 use memcached::foreign_loop::ForeignLoop;
 use memcached::keys::{key_of, keys_of};
 use omcache::{Client, ClientBuilder, Command, Delta, ErrorKind, Expiration, Item, Mode, Ticket};
 
 const NEVER: Expiration = Expiration::NEVER;
+const PATIENCE: Duration = Duration::from_secs(10);
 
 fn builder(servers: &[Memcached]) -> ClientBuilder {
     let list: Vec<String> = servers.iter().map(Memcached::address).collect();
@@ -304,6 +305,32 @@ fn without_servers_nothing_is_queued() {
     assert_eq!((error.kind(), error.was_sent()), (ErrorKind::NoServers, false));
     assert!(nobody.flush().unwrap().failures.is_empty());
     nobody.discard();
+}
+
+#[test]
+fn what_was_refused_keeps_nothing_from_being_queued_again() {
+    let mut servers = Memcached::start_many::<1>();
+    let mut client = builder(&servers).reconnect_timeout(ms(50)).dead_timeout(ms(50)).build().unwrap();
+    assert!(client.set("key", "1", NEVER).unwrap().is_stored());
+    servers[0].kill();
+    let command = Command::Store(Mode::Set, Item::new("key", "2"));
+    until(PATIENCE, "the server is known to be gone", || {
+        let _ = client.get("key");
+        client.queue(&command).is_err_and(|error| error.kind() == ErrorKind::NoServers)
+    });
+    servers[0].restart();
+    let mut attempts = 0;
+    until(PATIENCE, "a command is queued", || {
+        attempts += 1;
+        client.queue(&command).is_ok()
+    });
+    assert!(attempts < 500, "{attempts} attempts, each some 2 ms behind the one before");
+    let _ = client.flush();
+    until(PATIENCE, "it is stored", || {
+        let _ = client.queue(&command);
+        let _ = client.flush();
+        servers[0].value("key").as_deref() == Some("2")
+    });
 }
 
 #[test]

@@ -71,6 +71,25 @@ fn value(reply: Reply) -> String {
 }
 
 #[test]
+fn what_a_child_queues_is_its_own() {
+    let _alone = alone();
+    let servers = Memcached::start_many::<1>();
+    let mut client = builder(&servers).build().unwrap();
+    assert!(client.set("key", "-", NEVER).unwrap().is_stored());
+    let append = |text| Command::Store(Mode::Append, Item::new("key", text));
+    let parents = client.queue(&append("parent")).unwrap();
+    in_child("a queued command", || {
+        let childs = client.queue(&append("child")).unwrap();
+        let failures = client.flush().unwrap().failures;
+        assert_ne!(childs, parents);
+        assert_eq!(failures.iter().map(|(ticket, _)| *ticket).collect::<Vec<_>>(), [parents]);
+        assert_eq!(client.get("key").unwrap().unwrap().data, "-child");
+    });
+    assert!(client.flush().unwrap().failures.is_empty());
+    assert_eq!(client.get("key").unwrap().unwrap().data, "-childparent");
+}
+
+#[test]
 fn a_forked_child_has_connections_of_its_own() {
     let _alone = alone();
     let servers = Memcached::start_many::<2>();

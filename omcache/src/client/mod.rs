@@ -67,7 +67,7 @@ pub struct Client {
     driver: Driver,
     inbox: Inbox,
     timeout: Option<Duration>,
-    /// Bytes that may be queued before there is something to be done again; none where nothing is queued.
+    /// Bytes that may be queued before the time and the servers are to be looked at.
     sends_in: usize,
 }
 

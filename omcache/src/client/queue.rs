@@ -67,9 +67,13 @@ impl Client {
         Ok(Ticket(opaque))
     }
 
-    /// Queues a request at the server that has its key; none where that does not take it.
+    /// Queues a request at the server that has its key; none where that does not take it at once.
     #[inline(always)]
     fn queue_at_own(&mut self, request: &Request<'_>) -> Option<u32> {
+        if self.driver.check_fork() {
+            // What the parent has queued is settled, and what is queued from here on goes by connections of this process.
+            self.sends_in = 0;
+        }
         let len = request.encoded_len_binary();
         match self.sends_in.checked_sub(len) {
             Some(left) => self.sends_in = left,
@@ -95,13 +99,18 @@ impl Client {
     #[cold]
     fn queue_otherwise(&mut self, command: &Command<'_>) -> Result<u32, Error> {
         let request = command.request(true)?;
-        match self.driver.cluster.submit(Target::Key, &request) {
+        let result = match self.driver.cluster.submit(Target::Key, &request) {
             Err(SubmitError::SendBufferFull { needed, limit, .. }) if needed <= limit => {
                 let now = self.begin();
                 self.submit_with_room(now, |cluster| cluster.submit(Target::Key, &request))
             }
-            result => Ok(result?),
+            result => result.map_err(Error::from),
+        };
+        if result.is_err() {
+            // The next one is to look at the time: a server may be tried again.
+            self.sends_in = 0;
         }
+        result
     }
 
     /// Sends what is queued and waits until all of it is settled, at most [`Client::timeout`]. Tells which of the queued
