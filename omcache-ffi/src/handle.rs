@@ -44,7 +44,8 @@ pub struct Handle {
     pub(crate) status_text: CString,
     /// Log lines that wait to be delivered.
     pub(crate) lines: VecDeque<(c_int, CString)>,
-    /// Nothing stands in the way of a request that is only buffered, as was found by the last one: any other call unsets it.
+    /// Nothing stands in the way of a request that is only buffered, as was found by the last one: any other call that may change
+    /// something unsets it.
     pub(crate) is_clear: bool,
 }
 
