@@ -8,7 +8,7 @@ use core::fmt;
 use crate::distribution::{Distribution, Named, Placed, Placement, check_count};
 use crate::error::BuildError;
 use crate::fingerprint;
-use crate::hash::{BLOCK, OneAtATimeOfMany};
+use crate::hash::{BLOCK, HashFunction, OneAtATimeOfMany, md5};
 use crate::server::Server;
 use crate::walk::{Course, Walk};
 
@@ -153,6 +153,8 @@ impl Continuum {
 
     fn server_of_other(&self, key: &[u8]) -> Option<usize> {
         match &self.placement {
+            // Weighted ketama: as much as MD5 itself costs, little should come on top.
+            Kind::Named(Placed::Ring(ring, HashFunction::Md5)) => Some(ring.server(md5(key))),
             Kind::Named(placed) => Some(placed.server(key)),
             Kind::Own(own) => own.server(key).checked_rem(self.servers),
             Kind::Empty => None,
