@@ -115,24 +115,21 @@ impl Continuum {
         key: impl Fn(usize) -> &'k [u8],
         mut each: impl FnMut(usize, usize),
     ) {
-        let ring = match &self.placement {
-            Kind::Named(Placed::OneAtATime(ring)) => ring,
-            Kind::Named(Placed::One) => {
-                for at in (0..count).rev() {
-                    // Those who give the keys may look at them.
-                    key(at);
-                    each(at, 0);
-                }
-                return;
+        if self.servers == 1 {
+            for at in (0..count).rev() {
+                // Those who give the keys may look at them.
+                key(at);
+                each(at, 0);
             }
-            _ => {
-                for at in (0..count).rev() {
-                    if let Some(server) = self.server_of_other(key(at)) {
-                        each(at, server);
-                    }
+            return;
+        }
+        let Kind::Named(Placed::OneAtATime(ring)) = &self.placement else {
+            for at in (0..count).rev() {
+                if let Some(server) = self.server_of_other(key(at)) {
+                    each(at, server);
                 }
-                return;
             }
+            return;
         };
         let server = ring.finder();
         // A block is hashed before the first key of it is looked up: two short loops have their needs in registers.
