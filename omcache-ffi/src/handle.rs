@@ -160,7 +160,8 @@ impl Handle {
         // A handshake may change where the requests go; without requests, it may be all that there is to do.
         let looks = match op.submit {
             true => self.driver.cluster.has_handshake() && !self.driver.buffering(),
-            false => op.request_count == 0,
+            // Where something is pending it is waited for in any case.
+            false => op.request_count == 0 && !self.driver.cluster.has_pending(),
         };
         // What was read already is looked at first: a second read could find the connection closed behind it.
         if looks && !self.driver.cluster.has_events() {
