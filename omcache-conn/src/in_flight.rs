@@ -16,6 +16,9 @@ use remaining::sums;
 /// What the opaques of NOOPs of this crate's own differ by from the last one of a caller.
 pub(crate) const INTERNAL: u32 = 0x8000_0000;
 
+/// A list for no more than so many requests, 480 bytes, stays with its connection.
+const OWN: usize = 40;
+
 /// A request on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
@@ -145,9 +148,11 @@ impl InFlight {
         }
     }
 
-    /// Gives the memory of the list back, where it is empty.
+    /// Gives the memory of the list back, where it is empty and not small.
+    #[inline]
     pub(crate) fn give_memory(&mut self, pool: &mut Pool) {
-        if self.is_empty() {
+        self.forget_answered();
+        if self.entries.is_empty() && self.entries.capacity() > OWN {
             pool.give_list(std::mem::take(self).entries);
         }
     }

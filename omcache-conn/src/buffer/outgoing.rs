@@ -5,7 +5,7 @@ use bytes::BytesMut;
 use super::{FILL, Pool};
 
 /// A buffer that is no larger stays with its connection, in bytes.
-const OWN: usize = 512;
+const OWN: usize = 1536;
 /// A fresh buffer, in bytes, where less is wanted.
 const FRESH: usize = 128;
 

@@ -269,10 +269,10 @@ fn what_only_the_keys_own_server_may_take_goes_to_no_other() {
         quiet: true,
     };
     let before = world.cluster.last_opaque();
-    let (small, large): (&[u8], &[u8]) = (b"v", &[b'v'; 350]);
-    assert_eq!(world.cluster.submit_to_own(&set(up.as_bytes(), small)), None, "there is no memory at hand");
+    let (small, middle, large): (&[u8], &[u8], &[u8]) = (b"v", &[b'v'; 150], &[b'v'; 350]);
+    assert_eq!(world.cluster.submit_to_own(&set(up.as_bytes(), middle)), None, "there is no memory at hand");
     assert_eq!(world.cluster.last_opaque(), before);
-    assert_eq!(world.cluster.submit(Target::Key, &set(up.as_bytes(), small)), Ok(before + 1));
+    assert_eq!(world.cluster.submit(Target::Key, &set(up.as_bytes(), middle)), Ok(before + 1));
     assert_eq!(world.cluster.submit_to_own(&set(down.as_bytes(), small)), None);
     assert_eq!(world.cluster.submit_to_own(&set(up.as_bytes(), small)), Some(before + 2));
     assert_eq!(world.cluster.submit_to_own(&set(up.as_bytes(), large)), None, "there is no room for it");
