@@ -120,11 +120,12 @@ impl Cluster {
         let Some((connection, shared)) = self.parts(connection) else { return };
         let waited = connection.waiting_since;
         connection.sent(count, shared);
-        let slot = connection.id;
-        let more = !connection.transmit().is_empty();
-        if connection.waiting_since != waited {
-            let deadline = connection.deadline(&shared.config);
-            self.next_timer = self.next_timer.min(deadline.unwrap_or(Instant::FAR_FUTURE));
+        // Where that has changed it is ready, and nothing else ends its time.
+        let begun = connection.waiting_since.filter(|_| connection.waiting_since != waited);
+        let deadline = begun.map(|since| since.after_nanos(shared.dead_nanos));
+        let (slot, more) = (connection.id, !connection.transmit().is_empty());
+        if let Some(deadline) = deadline {
+            self.next_timer = self.next_timer.min(deadline);
         }
         if more {
             self.wake(slot);
