@@ -21,7 +21,7 @@ use crate::workspace::Workspace;
 use clients::{Client, Clients, Language};
 use processor::OneProcessor;
 use report::{Cell, Report};
-use sample::{Sample, Task};
+use sample::{Ratio, Sample, Task};
 use servers::{Place, Servers};
 
 /// How much.
@@ -128,12 +128,21 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Rounds in which the clients take turns, and each client's medians; none where it can't do it.
+/// What came of the rounds of one client.
+struct Timed<'c> {
+    client: &'c Client,
+    /// The medians; none where it can't do it.
+    sample: Option<Sample>,
+    /// To the bare loop, where that takes part.
+    ratio: Option<Ratio>,
+}
+
+/// Rounds in which the clients take turns, those that are even in the opposite order.
 fn interleaved<'c>(
     clients: impl Iterator<Item = &'c Client>,
     task: Task<'_>,
     extent: &Extent,
-) -> Vec<(&'c Client, Option<Sample>)> {
+) -> Vec<Timed<'c>> {
     let mut taken: Vec<(&Client, Vec<Sample>, bool)> =
         clients.map(|client| (client, Vec::new(), true)).collect();
     for _ in 0..extent.rounds {
@@ -148,11 +157,19 @@ fn interleaved<'c>(
                 }
             }
         }
+        taken.reverse();
     }
-    taken
-        .into_iter()
-        .map(|(client, samples, works)| (client, Sample::median(&samples).filter(|_| works)))
-        .collect()
+    if extent.rounds % 2 == 1 {
+        taken.reverse();
+    }
+    let bare = taken.iter().find(|(client, ..)| client.language == Language::Bare);
+    let bare = bare.map(|(_, samples, _)| samples.clone()).unwrap_or_default();
+    let timed = |(client, samples, works): (&'c Client, Vec<Sample>, bool)| Timed {
+        client,
+        sample: Sample::median(&samples).filter(|_| works),
+        ratio: Ratio::of(&samples, &bare).filter(|_| works),
+    };
+    taken.into_iter().map(timed).collect()
 }
 
 /// What our C interface costs, counted as in a whole run.

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use super::clients::{Client, Clients, Language};
+use super::Timed;
+use super::clients::Clients;
 use super::growth::Growth;
 use super::rings::Ring;
-use super::sample::Sample;
+use super::sample::{Ratio, Sample};
 use super::servers::Place;
 
 /// Between these lines docs/performance.md has what this program wrote.
@@ -57,15 +58,7 @@ impl Report {
         }
     }
 
-    pub(super) fn timed(
-        &mut self,
-        place: Place,
-        value: usize,
-        workload: &str,
-        rows: &[(&Client, Option<Sample>)],
-    ) {
-        let bare = rows.iter().find(|(client, _)| client.language == Language::Bare);
-        let limit = bare.and_then(|(_, sample)| Some(sample.as_ref()?.rate));
+    pub(super) fn timed(&mut self, place: Place, value: usize, workload: &str, rows: &[Timed<'_>]) {
         let title = format!("{workload}, {}, values of {}", place.name(), size(value));
         let text = &mut self.timed;
         let _ = writeln!(
@@ -73,10 +66,11 @@ impl Report {
             "\n#### {title}\n\n| client | operations/s | to the bare loop | p50 µs | p99 µs | peak MiB |"
         );
         let _ = writeln!(text, "|---|---:|---:|---:|---:|---:|");
-        for (client, sample) in rows {
-            let Some(sample) = sample else { continue };
-            let ratio = limit.map_or("–".to_owned(), |limit| format!("{:.2}", sample.rate / limit));
-            let Sample { rate, p50, p99, memory, .. } = sample;
+        for Timed { client, sample, ratio } in rows {
+            let Some(Sample { rate, p50, p99, memory, .. }) = sample else { continue };
+            let ratio = ratio.map_or("–".to_owned(), |Ratio { middle, between: [low, high] }| {
+                format!("{middle:.2} ({low:.2} – {high:.2})")
+            });
             let _ = writeln!(
                 text,
                 "| {} | {rate:.0} | {ratio} | {p50:.1} | {p99:.1} | {memory:.1} |",
@@ -86,8 +80,8 @@ impl Report {
         }
     }
 
-    pub(super) fn python(&mut self, workload: &str, rows: &[(&Client, Option<Sample>)]) {
-        for (client, sample) in rows {
+    pub(super) fn python(&mut self, workload: &str, rows: &[Timed<'_>]) {
+        for Timed { client, sample, .. } in rows {
             let cpu = sample.as_ref().map(|sample| sample.cpu);
             row(&mut self.python, &client.name).push(cpu);
             if let Some(cpu) = cpu {

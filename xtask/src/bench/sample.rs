@@ -64,6 +64,31 @@ impl Sample {
     }
 }
 
+/// A client's rate in relation to another one's, round by round.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Ratio {
+    /// The median.
+    pub(super) middle: f64,
+    /// The median of ever more rounds is between these, with a probability of 95 %.
+    pub(super) between: [f64; 2],
+}
+
+impl Ratio {
+    /// What came of the same rounds of both.
+    pub(super) fn of(samples: &[Sample], others: &[Sample]) -> Option<Self> {
+        let mut ratios: Vec<f64> =
+            samples.iter().zip(others).map(|(sample, other)| sample.rate / other.rate).collect();
+        ratios.sort_by(f64::total_cmp);
+        // The sign test: how many rounds are below the true median is binomial.
+        let count = ratios.len();
+        #[expect(clippy::cast_precision_loss, reason = "some rounds")]
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below their number")]
+        let beyond = ((count as f64 - 1.96 * (count as f64).sqrt()) / 2.0).max(0.0) as usize;
+        let between = [*ratios.get(beyond)?, *ratios.get(count.checked_sub(beyond + 1)?)?];
+        Some(Self { middle: median(ratios)?, between })
+    }
+}
+
 /// The middle one, or the lower one of two.
 pub(super) fn median(mut numbers: Vec<f64>) -> Option<f64> {
     numbers.sort_by(f64::total_cmp);
@@ -147,6 +172,25 @@ mod tests {
         assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median(vec![2.0, 1.0]), Some(1.0));
         assert_eq!(median(Vec::new()), None);
+    }
+
+    #[test]
+    fn a_ratio_is_of_each_round_and_tells_how_sure_it_is() {
+        let of = |rates: Vec<f64>| -> Vec<Sample> {
+            rates.into_iter().map(|rate| Sample { rate, ..Sample::default() }).collect()
+        };
+        // The machine becomes slower with each round, for both.
+        let others = of((1..=15).map(|round| 1500.0 / f64::from(round)).collect());
+        let samples = others.iter().enumerate().map(|(at, other)| other.rate * (0.9 + at as f64 / 100.0));
+        let ratio = Ratio::of(&of(samples.collect()), &others).unwrap();
+        let is = |one: f64, other: f64| (one - other).abs() < 1e-9;
+        assert!(
+            is(ratio.middle, 0.97) && is(ratio.between[0], 0.93) && is(ratio.between[1], 1.01),
+            "{ratio:?}"
+        );
+        let three = Ratio::of(&of(vec![2.0, 1.0, 3.0]), &of(vec![1.0; 3])).unwrap();
+        assert_eq!(three, Ratio { middle: 2.0, between: [1.0, 3.0] });
+        assert_eq!(Ratio::of(&[], &others), None);
     }
 
     #[test]
